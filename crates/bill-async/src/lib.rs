@@ -1,0 +1,1 @@
+//! Stay signed in to BILL from async Rust (reqwest, tokio).

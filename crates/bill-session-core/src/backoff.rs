@@ -1,0 +1,67 @@
+//! How long to wait after failures: doubling steps, spread by jitter from an injected seed.
+
+use std::time::{Duration, Instant};
+
+/// Doubling steps from `first` up to `most`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    first: Duration,
+    most: Duration,
+}
+
+/// Between attempts to sign in that failed.
+pub(crate) const FAILED: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    most: Duration::from_secs(120),
+};
+
+/// Between sign-ins that met three other calls of the organisation.
+pub(crate) const CONTENDED_SIGN_IN: Backoff = Backoff {
+    first: Duration::from_secs(2),
+    most: Duration::from_secs(120),
+};
+
+/// Before a call that met three others is sent again.
+pub(crate) const CONTENDED_CALL: Backoff = Backoff {
+    first: Duration::from_millis(500),
+    most: Duration::from_secs(1),
+};
+
+impl Backoff {
+    /// The wait after the `nth` failure in a row: between half of its step and the whole.
+    pub(crate) fn after(self, nth: u32, jitter: &mut Jitter) -> Duration {
+        let doublings = nth.saturating_sub(1).min(20);
+        let step = self.first.saturating_mul(1 << doublings).min(self.most);
+        let half = step / 2;
+        half + half.mul_f64(jitter.unit())
+    }
+}
+
+/// A small generator of jitter (SplitMix64); its seed is the adapter's.
+#[derive(Debug)]
+pub(crate) struct Jitter(u64);
+
+impl Jitter {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number from 0 up to 1.
+    fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        // The upper 32 bits are exact in a double, and plenty for jitter.
+        f64::from((mixed >> 32) as u32) / 4_294_967_296.0
+    }
+}
+
+/// `now + wait`, or far away when the sum does not exist.
+pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    now.checked_add(wait)
+        .or_else(|| now.checked_add(FAR))
+        .unwrap_or(now)
+}

@@ -1,0 +1,611 @@
+//! What can go wrong, sorted by whose doing it is: BILL said no, no answer came, or the program
+//! asked for something that cannot be.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::code::{Code, Meaning};
+
+/// Why an operation did not succeed; both adapters return this type.
+///
+/// It is cheap to clone: many waiters can receive one failure. Its text tells the whole story, so
+/// [`source`](StdError::source) goes straight to what the HTTP library reported.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// BILL answered the call with an error of its own; the session is unharmed.
+    Api(ApiError),
+    /// The call needs a session trusted by MFA (BDC_1361); signing in again would not help.
+    Untrusted(ApiError),
+    /// There is no session, and the sign-in that was to make one did not succeed.
+    NoSession {
+        /// The call that needed a session.
+        call: Arc<str>,
+        /// Why the sign-in did not succeed; shared by all who waited for it.
+        cause: Arc<Cause>,
+        /// When another attempt may be made; nothing when only new credentials can help.
+        retry_after: Option<Duration>,
+    },
+    /// An hourly limit of the developer key is spent.
+    Limited {
+        /// The call that was held back.
+        call: Arc<str>,
+        /// Which limit.
+        limit: Limit,
+        /// How long until it has room again.
+        retry_after: Duration,
+        /// BILL's code, when it was BILL that said so, and not this process's own count.
+        code: Option<Code>,
+    },
+    /// The program signed out after the call was begun.
+    SignedOut {
+        /// The call that ended.
+        call: Arc<str>,
+    },
+    /// The call's own deadline passed while it waited for a session or for its turn.
+    Deadline {
+        /// The call that ended.
+        call: Arc<str>,
+        /// What kept the session away meanwhile, if anything did.
+        cause: Option<Arc<Cause>>,
+    },
+    /// No complete answer came: whether BILL carried the call out is unknown.
+    NoAnswer {
+        /// The call that was sent.
+        call: Arc<str>,
+        /// What the transport reported.
+        error: TransportError,
+    },
+    /// An answer came that is not BILL's: a proxy's page, a redirect, a torn document.
+    NotBill {
+        /// The call that was sent.
+        call: Arc<str>,
+        /// What the answer looked like.
+        answer: ForeignAnswer,
+    },
+    /// BILL carried the call out, but its answer does not fit the type that was asked for.
+    Decode {
+        /// The call that was sent.
+        call: Arc<str>,
+        /// What did not fit.
+        error: DecodeError,
+    },
+    /// The program asked for something that cannot be; nothing was sent.
+    Misuse(Misuse),
+}
+
+impl Error {
+    /// BILL's code, when BILL gave one: for the call, or for the sign-in that it needed.
+    pub fn code(&self) -> Option<&Code> {
+        match self {
+            Self::Api(error) | Self::Untrusted(error) => error.code(),
+            Self::NoSession { cause, .. } => cause.code(),
+            Self::Limited { code, .. } => code.as_ref(),
+            Self::Deadline { cause, .. } => cause.as_ref().and_then(|cause| cause.code()),
+            _ => None,
+        }
+    }
+
+    /// Whose doing it is.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Api(_) | Self::Untrusted(_) | Self::Limited { .. } | Self::NotBill { .. } => {
+                Blame::Server
+            }
+            Self::NoSession { cause, .. } => cause.blame(),
+            Self::NoAnswer { .. } => Blame::Network,
+            Self::Deadline { cause, .. } => {
+                cause.as_ref().map_or(Blame::Network, |cause| cause.blame())
+            }
+            Self::SignedOut { .. } | Self::Decode { .. } | Self::Misuse(_) => Blame::Caller,
+        }
+    }
+
+    pub(crate) fn from_api(error: ApiError) -> Self {
+        match error.meaning() {
+            Meaning::Untrusted => Self::Untrusted(error),
+            _ => Self::Api(error),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Api(error) | Self::Untrusted(error) => error.fmt(f),
+            Self::NoSession {
+                call,
+                cause,
+                retry_after,
+            } => {
+                write!(f, "{call} was not sent, since there is no session: {cause}")?;
+                retry_after.map_or(Ok(()), |after| try_again(f, after))
+            }
+            Self::Limited {
+                call,
+                limit,
+                retry_after,
+                code: None,
+            } => {
+                write!(
+                    f,
+                    "{call} was not sent: {limit} are spent, by this process's own count"
+                )?;
+                try_again(f, *retry_after)
+            }
+            Self::Limited {
+                call,
+                limit,
+                retry_after,
+                code: Some(code),
+            } => {
+                write!(f, "{call} was not carried out: {limit} are spent ({code})")?;
+                try_again(f, *retry_after)
+            }
+            Self::SignedOut { call } => {
+                write!(
+                    f,
+                    "{call} was begun before the sign-out, and is not sent after it"
+                )
+            }
+            Self::Deadline { call, cause: None } => write!(f, "{call} waited until its deadline"),
+            Self::Deadline {
+                call,
+                cause: Some(cause),
+            } => {
+                write!(f, "{call} waited until its deadline: {cause}")
+            }
+            Self::NoAnswer { call, error } if error.is_connect() => {
+                write!(f, "{call} was not sent: {error}")
+            }
+            Self::NoAnswer { call, error } => {
+                write!(
+                    f,
+                    "{call} got no answer, so its outcome is unknown: {error}"
+                )
+            }
+            Self::NotBill { call, answer } => write!(f, "{call} was answered by {answer}"),
+            Self::Decode { call, error } => write!(
+                f,
+                "{call} succeeded, but its answer does not fit the type asked for: {error}"
+            ),
+            Self::Misuse(misuse) => misuse.fmt(f),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::NoSession { cause, .. }
+            | Self::Deadline {
+                cause: Some(cause), ..
+            } => cause.source(),
+            Self::NoAnswer { error, .. } => error.source(),
+            _ => None,
+        }
+    }
+}
+
+fn try_again(f: &mut fmt::Formatter<'_>, after: Duration) -> fmt::Result {
+    write!(f, "; try again in {} s", after.as_secs_f64().ceil())
+}
+
+impl From<Misuse> for Error {
+    fn from(misuse: Misuse) -> Self {
+        Self::Misuse(misuse)
+    }
+}
+
+/// Whose doing an [`Error`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Blame {
+    /// BILL, or whatever answered in its place.
+    Server,
+    /// The way there: no answer came.
+    Network,
+    /// The program that asked.
+    Caller,
+}
+
+/// An error that BILL answered with, in its own form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    call: Arc<str>,
+    status: StatusCode,
+    code: Option<Code>,
+    message: Arc<str>,
+}
+
+impl ApiError {
+    pub(crate) fn new(
+        call: Arc<str>,
+        status: StatusCode,
+        code: Option<Code>,
+        message: String,
+    ) -> Self {
+        Self {
+            call,
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// The call that was answered, such as `List/Vendor`.
+    pub fn call(&self) -> &str {
+        &self.call
+    }
+
+    /// The HTTP status; v2 answers 200 for errors too.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// BILL's code, when the answer holds one.
+    pub fn code(&self) -> Option<&Code> {
+        self.code.as_ref()
+    }
+
+    /// BILL's message, without control characters and without any secret of this client.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn meaning(&self) -> Meaning {
+        self.code.as_ref().map_or(Meaning::Other, Code::meaning)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BILL refused {}", self.call)?;
+        match &self.code {
+            Some(code) => write!(f, " with {code}")?,
+            None => f.write_str(" without a code")?,
+        }
+        if !self.message.is_empty() {
+            write!(f, " ({})", self.message)?;
+        }
+        match self.code.as_ref().and_then(Code::advice) {
+            Some(advice) => write!(f, ": {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for ApiError {}
+
+/// Why there is no session: how the last sign-in, or the session that it made, ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Cause {
+    /// BILL answered the sign-in with an error.
+    Refused(ApiError),
+    /// The transport brought no answer to the sign-in.
+    NoAnswer(TransportError),
+    /// Nothing was heard of the sign-in within its limit.
+    Overdue,
+    /// Something other than BILL answered the sign-in.
+    NotBill(ForeignAnswer),
+    /// BILL signed in to another organisation than the one asked for.
+    WrongOrganization,
+    /// Sign-ins were abandoned one after the other before they were answered.
+    Abandoned,
+    /// BILL signed in, and then called the new session invalid, more than once in a row.
+    SessionsRefused,
+    /// The hourly budget of sign-ins is spent, by this process's own count.
+    BudgetSpent,
+}
+
+impl Cause {
+    /// BILL's code, when BILL refused the sign-in with one.
+    pub fn code(&self) -> Option<&Code> {
+        match self {
+            Self::Refused(error) => error.code(),
+            _ => None,
+        }
+    }
+
+    /// Whether only other credentials, another key or an administrator can help.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.meaning().is_permanent_refusal())
+    }
+
+    /// Whether the hour's sign-ins are spent.
+    pub(crate) fn is_spent(&self) -> bool {
+        match self {
+            Self::Refused(error) => error.meaning() == Meaning::HourSpent,
+            Self::BudgetSpent => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the server said to come back later, so that waiting is worth it.
+    pub(crate) fn says_later(&self) -> bool {
+        match self {
+            Self::Refused(error) => {
+                matches!(error.meaning(), Meaning::Contended | Meaning::HourSpent)
+            }
+            Self::NotBill(answer) => answer.status.is_server_error(),
+            Self::BudgetSpent => true,
+            _ => false,
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            Self::NoAnswer(_) | Self::Overdue => Blame::Network,
+            Self::Abandoned => Blame::Caller,
+            _ => Blame::Server,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => error.fmt(f),
+            Self::NoAnswer(error) => write!(f, "the sign-in got no answer: {error}"),
+            Self::Overdue => f.write_str("the sign-in was not answered in time"),
+            Self::NotBill(answer) => write!(f, "the sign-in was answered by {answer}"),
+            Self::WrongOrganization => f.write_str(
+                "the sign-in was answered for another organisation than the one asked for",
+            ),
+            Self::Abandoned => {
+                f.write_str("the last sign-ins were abandoned before they were answered")
+            }
+            Self::SessionsRefused => {
+                f.write_str("BILL signs in, and then calls the new sessions invalid")
+            }
+            Self::BudgetSpent => write!(f, "{} are spent", Limit::SignIns),
+        }
+    }
+}
+
+impl StdError for Cause {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::NoAnswer(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+/// An answer that is not in BILL's form, so that it says nothing about the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForeignAnswer {
+    /// Its HTTP status.
+    pub status: StatusCode,
+    /// What it looks like.
+    pub kind: ForeignKind,
+}
+
+impl fmt::Display for ForeignAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            ForeignKind::Redirect { host: Some(host) } => {
+                write!(
+                    f,
+                    "a redirect to {host} (HTTP {}), which is never followed",
+                    self.status
+                )
+            }
+            ForeignKind::Redirect { host: None } => {
+                write!(
+                    f,
+                    "a redirect (HTTP {}), which is never followed",
+                    self.status
+                )
+            }
+            ForeignKind::Html => {
+                write!(
+                    f,
+                    "an HTML page (HTTP {}), as from a proxy or a gateway",
+                    self.status
+                )
+            }
+            ForeignKind::Json => {
+                write!(
+                    f,
+                    "JSON that is torn or not in BILL's form (HTTP {})",
+                    self.status
+                )
+            }
+            ForeignKind::Other => {
+                write!(
+                    f,
+                    "something that is not in BILL's form (HTTP {})",
+                    self.status
+                )
+            }
+        }
+    }
+}
+
+/// What a [`ForeignAnswer`] looks like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ForeignKind {
+    /// A redirect, to this host if it names one.
+    Redirect {
+        /// The host of its `Location`.
+        host: Option<String>,
+    },
+    /// A page for a browser.
+    Html,
+    /// JSON that is torn, or that is not BILL's envelope.
+    Json,
+    /// Anything else.
+    Other,
+}
+
+/// An hourly limit of a developer key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// Sign-ins: 200 an hour for everyone who uses the key.
+    SignIns,
+    /// Calls: 20,000 an hour for everyone who uses the key.
+    Calls,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SignIns => "the developer key's sign-ins of this hour",
+            Self::Calls => "the developer key's calls of this hour",
+        })
+    }
+}
+
+/// What a transport reports when it brings no complete answer.
+///
+/// The HTTP library's own error is its [`source`](StdError::source).
+#[derive(Clone, Debug)]
+pub struct TransportError {
+    kind: TransportKind,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TransportKind {
+    Timeout,
+    Connect,
+    TooLarge,
+    NoRuntime,
+    Other,
+}
+
+impl TransportError {
+    /// The answer did not come in time.
+    pub fn timeout(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with(TransportKind::Timeout, source)
+    }
+
+    /// No connection was made, so that nothing was sent.
+    pub fn connect(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with(TransportKind::Connect, source)
+    }
+
+    /// The exchange broke in some other way.
+    pub fn other(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with(TransportKind::Other, source)
+    }
+
+    /// The answer was longer than the cap.
+    pub fn too_large() -> Self {
+        Self {
+            kind: TransportKind::TooLarge,
+            source: None,
+        }
+    }
+
+    /// There is no runtime to run the exchange on.
+    pub fn no_runtime() -> Self {
+        Self {
+            kind: TransportKind::NoRuntime,
+            source: None,
+        }
+    }
+
+    /// Whether the answer did not come in time.
+    pub fn is_timeout(&self) -> bool {
+        self.kind == TransportKind::Timeout
+    }
+
+    /// Whether no connection was made, so that nothing was sent.
+    pub fn is_connect(&self) -> bool {
+        self.kind == TransportKind::Connect
+    }
+
+    /// Whether the answer was longer than the cap.
+    pub fn is_too_large(&self) -> bool {
+        self.kind == TransportKind::TooLarge
+    }
+
+    fn with(kind: TransportKind, source: impl StdError + Send + Sync + 'static) -> Self {
+        Self {
+            kind,
+            source: Some(Arc::new(source)),
+        }
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            TransportKind::Timeout => "it did not come in time",
+            TransportKind::Connect => "no connection was made",
+            TransportKind::TooLarge => "the answer is longer than this client takes",
+            TransportKind::NoRuntime => "there is no async runtime here to send it from",
+            TransportKind::Other => "the connection broke",
+        })
+    }
+}
+
+impl StdError for TransportError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+/// Why an answer's data did not fit the type asked for.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct DecodeError {
+    text: Arc<str>,
+}
+
+impl DecodeError {
+    pub(crate) fn new(text: String) -> Self {
+        Self { text: text.into() }
+    }
+}
+
+/// Something asked for that cannot be; nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// The path has a query; v2 has none, and a query is no place for data.
+    #[error("the path holds a query: v2 takes its data in the body")]
+    PathQuery,
+    /// The path has a fragment.
+    #[error("the path holds a fragment")]
+    PathFragment,
+    /// The path climbs with `..`, or has an empty part.
+    #[error("the path holds an empty part or `..`")]
+    PathClimbs,
+    /// The path holds a secret of this client.
+    #[error("the path holds a secret of this client: nothing was sent")]
+    PathSecret,
+    /// The path holds something other than letters, digits, `_`, `-` and `/`.
+    #[error("the path holds a character that no BILL path has; write it as in List/Vendor")]
+    PathCharacter,
+    /// `Login` and `Logout` change the session, and have methods of their own.
+    #[error("Login and Logout are not calls: use sign_in and sign_out")]
+    PathReserved,
+    /// The data did not serialise to JSON.
+    #[error("the data does not serialise to JSON")]
+    Data,
+    /// A list's page holds 1 to 999 entries.
+    #[error("a page of a list holds 1 to 999 entries")]
+    PageSize,
+    /// No session lives as long as the lease was to have left.
+    #[error("no session lives long enough to have that much time left")]
+    LeaseTooLong,
+    /// A leased session was to be put on a request to another address than the session's own.
+    #[error("the request goes to another address than the session's: the session is not put on it")]
+    ForeignRequest,
+    /// There is no async runtime to send the call from.
+    #[error("there is no async runtime here: call from within one")]
+    NoRuntime,
+}

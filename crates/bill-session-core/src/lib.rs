@@ -1,0 +1,38 @@
+//! Being signed in to BILL, as data and a state machine: no I/O, no clock, no threads.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod account;
+mod backoff;
+mod call;
+mod code;
+mod credentials;
+mod environment;
+mod error;
+mod identity;
+mod limits;
+mod line;
+mod list;
+mod pump;
+mod session;
+mod wire;
+
+pub use account::Account;
+pub use call::{
+    Call, Heard, HeardSignIn, InFlight, Lease, Outcome, SignIn, SignInEnded, SignInId, Step,
+};
+pub use code::Code;
+pub use credentials::{
+    Credentials, CredentialsWarning, DevKey, Field, InvalidField, InvalidReason, OrgId, Principal,
+    SessionId,
+};
+pub use environment::{Environment, InvalidEnvironment, Origin};
+pub use error::{
+    ApiError, Blame, Cause, DecodeError, Error, ForeignAnswer, ForeignKind, Limit, Misuse,
+    TransportError,
+};
+pub use limits::KeyLimits;
+pub use line::{CallId, Wake};
+pub use list::List;
+pub use pump::{Renewal, Session, Settings};
+pub use session::{Asked, Attempt, Ended, Generation, Landed, Lifetime, Phase, SessionMachine};
+pub use wire::Verdict;

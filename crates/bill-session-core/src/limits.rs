@@ -1,0 +1,222 @@
+//! The hourly budgets of a developer key: 200 sign-ins and 20,000 calls, shared by all who use it.
+//!
+//! BILL counts by the clock hour, and nobody outside knows when its hour begins; a budget counted
+//! by hours of one's own could spend twice the limit within one of BILL's. So these budgets slide:
+//! at no instant do the last 60 minutes hold more than the limit.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::backoff::later;
+use crate::error::Cause;
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// Sixty minutes and the one that has begun: the oldest may count a little too long, never short.
+const MINUTES: u64 = 61;
+
+/// The budgets of one developer key, and whether BILL refused the key.
+///
+/// Every client of the key in a process shares one of these, whatever organisation it works for.
+#[derive(Debug)]
+pub struct KeyLimits {
+    origin: Instant,
+    calls_an_hour: u32,
+    /// The minute that `current` counts.
+    minute: AtomicU64,
+    current: AtomicU32,
+    /// Calls of the sixty minutes before.
+    past: AtomicU32,
+    /// Whether `calls_closed_until` is set.
+    closed: AtomicBool,
+    refused: AtomicBool,
+    slow: Mutex<Slow>,
+}
+
+/// What is only touched when a minute turns, a sign-in begins or BILL says no.
+#[derive(Debug)]
+struct Slow {
+    sign_ins_an_hour: usize,
+    sign_ins: VecDeque<Instant>,
+    sign_ins_closed_until: Option<Instant>,
+    calls: VecDeque<(u64, u32)>,
+    calls_closed_until: Option<Instant>,
+    refusal: Option<Arc<Cause>>,
+}
+
+impl KeyLimits {
+    /// BILL's limits: 200 sign-ins and 20,000 calls an hour.
+    pub fn new(now: Instant) -> Self {
+        Self::with(200, 20_000, now)
+    }
+
+    /// Other limits, for a process that has only a share of them.
+    pub fn with(sign_ins_an_hour: u32, calls_an_hour: u32, now: Instant) -> Self {
+        Self {
+            origin: now,
+            calls_an_hour,
+            minute: AtomicU64::new(0),
+            current: AtomicU32::new(0),
+            past: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
+            slow: Mutex::new(Slow {
+                sign_ins_an_hour: sign_ins_an_hour as usize,
+                sign_ins: VecDeque::new(),
+                sign_ins_closed_until: None,
+                calls: VecDeque::new(),
+                calls_closed_until: None,
+                refusal: None,
+            }),
+        }
+    }
+
+    /// Sign-ins counted in the hour before `now`.
+    pub fn sign_ins(&self, now: Instant) -> usize {
+        let mut slow = self.slow();
+        slow.forget_old_sign_ins(now);
+        slow.sign_ins.len()
+    }
+
+    /// Calls counted in the hour before `now`.
+    pub fn calls(&self, now: Instant) -> u32 {
+        self.turn_to(self.minute_of(now));
+        self.past
+            .load(Ordering::Relaxed)
+            .saturating_add(self.current.load(Ordering::Relaxed))
+    }
+
+    /// Counts a sign-in; an error tells from when on there is room for one.
+    pub(crate) fn begin_sign_in(&self, now: Instant) -> Result<(), Instant> {
+        let mut slow = self.slow();
+        if let Some(until) = slow.sign_ins_closed_until {
+            if now < until {
+                return Err(until);
+            }
+            slow.sign_ins_closed_until = None;
+        }
+        slow.forget_old_sign_ins(now);
+        if slow.sign_ins.len() >= slow.sign_ins_an_hour {
+            return Err(later(slow.sign_ins.front().copied().unwrap_or(now), HOUR));
+        }
+        slow.sign_ins.push_back(now);
+        Ok(())
+    }
+
+    /// Counts a call; an error tells from when on there is room for one.
+    pub(crate) fn begin_call(&self, now: Instant) -> Result<(), Instant> {
+        self.calls_open(now)?;
+        let before = self.current.fetch_add(1, Ordering::Relaxed);
+        if self.past.load(Ordering::Relaxed).saturating_add(before) < self.calls_an_hour {
+            return Ok(());
+        }
+        // Other threads took the last places since they were seen to be free.
+        self.current.fetch_sub(1, Ordering::Relaxed);
+        Err(self.next_minute(now))
+    }
+
+    /// Whether a call may begin; an error tells from when on one may.
+    pub(crate) fn calls_open(&self, now: Instant) -> Result<(), Instant> {
+        if self.closed.load(Ordering::Acquire) {
+            let mut slow = self.slow();
+            match slow.calls_closed_until {
+                Some(until) if now < until => return Err(until),
+                _ => {
+                    slow.calls_closed_until = None;
+                    self.closed.store(false, Ordering::Release);
+                }
+            }
+        }
+        let minute = self.minute_of(now);
+        if self.minute.load(Ordering::Acquire) < minute {
+            self.turn_to(minute);
+        }
+        let past = self.past.load(Ordering::Relaxed);
+        if past.saturating_add(self.current.load(Ordering::Relaxed)) < self.calls_an_hour {
+            return Ok(());
+        }
+        Err(self.next_minute(now))
+    }
+
+    /// When the window of calls moves on, and may have room again.
+    fn next_minute(&self, now: Instant) -> Instant {
+        later(
+            self.origin,
+            Duration::from_secs(60 * (self.minute_of(now) + 1)),
+        )
+    }
+
+    /// BILL said that the hour's sign-ins are spent.
+    pub(crate) fn close_sign_ins(&self, until: Instant) {
+        let mut slow = self.slow();
+        slow.sign_ins_closed_until = slow.sign_ins_closed_until.max(Some(until));
+    }
+
+    /// BILL said that the hour's calls are spent.
+    pub(crate) fn close_calls(&self, until: Instant) {
+        let mut slow = self.slow();
+        slow.calls_closed_until = slow.calls_closed_until.max(Some(until));
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// BILL refused the key (BDC_1102).
+    pub(crate) fn refuse(&self, cause: Arc<Cause>) {
+        self.slow().refusal = Some(cause);
+        self.refused.store(true, Ordering::Release);
+    }
+
+    /// The key was accepted, or its users want another try.
+    pub(crate) fn lift(&self) {
+        self.refused.store(false, Ordering::Release);
+        self.slow().refusal = None;
+    }
+
+    pub(crate) fn refusal(&self) -> Option<Arc<Cause>> {
+        if !self.refused.load(Ordering::Acquire) {
+            return None;
+        }
+        self.slow().refusal.clone()
+    }
+
+    /// Moves the window of calls on to `minute`.
+    fn turn_to(&self, minute: u64) {
+        let mut slow = self.slow();
+        let counted = self.minute.load(Ordering::Acquire);
+        if counted >= minute {
+            return;
+        }
+        let finished = self.current.swap(0, Ordering::Relaxed);
+        slow.calls.push_back((counted, finished));
+        while slow
+            .calls
+            .front()
+            .is_some_and(|(oldest, _)| oldest + MINUTES <= minute)
+        {
+            slow.calls.pop_front();
+        }
+        let past = slow
+            .calls
+            .iter()
+            .fold(0_u32, |sum, (_, calls)| sum.saturating_add(*calls));
+        self.past.store(past, Ordering::Relaxed);
+        self.minute.store(minute, Ordering::Release);
+    }
+
+    fn minute_of(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.origin).as_secs() / 60
+    }
+
+    fn slow(&self) -> MutexGuard<'_, Slow> {
+        self.slow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slow {
+    fn forget_old_sign_ins(&mut self, now: Instant) {
+        let old = |begun: &Instant| now.saturating_duration_since(*begun) >= HOUR;
+        while self.sign_ins.front().is_some_and(old) {
+            self.sign_ins.pop_front();
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! Who is next: the slots for calls in flight, and the line of those that wait for one.
+//!
+//! A call gets its number at its first step and keeps it for life; the line is sorted by number, so
+//! that a call that comes back stands where it stood. A slot is free, assigned to a waiter that was
+//! woken for it, or in use by an exchange or a sign-in. An assignment lapses when it is not taken
+//! up, and every use has a deadline, so that no slot can be lost with a caller that went away.
+//!
+//! This file knows neither sessions nor budgets: who may be granted a slot is decided by the pump
+//! in [`Session`](crate::Session).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::backoff::later;
+use crate::error::Cause;
+
+/// How long a waiter that was woken has time to take up its slot.
+pub(crate) const ASSIGNMENT: Duration = Duration::from_millis(250);
+
+/// The number that a call has for life, in the order of first steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub(crate) u64);
+
+/// What a waiter waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A session with at least so much time left, and no slot.
+    Session { min_left: Duration },
+    /// A session and a slot, together or not at all.
+    Exchange,
+    /// A slot alone: a logout brings its own session.
+    Slot,
+}
+
+#[derive(Debug)]
+pub(crate) struct Waiter<W> {
+    pub(crate) id: CallId,
+    pub(crate) need: Need,
+    /// Woken when something happens that it waits for; stepping again replaces it.
+    token: Option<W>,
+    /// The slot assigned to it.
+    slot: Option<usize>,
+    /// It did not take up a slot in time: it keeps its place, and is passed over until it steps.
+    passed_over: bool,
+    /// Backing off until then, holding no slot.
+    pub(crate) not_before: Option<Instant>,
+    /// Whether it may make one attempt in spite of a refusal.
+    pub(crate) passes_refusal: bool,
+    /// The attempt that it was allowed to make.
+    pub(crate) riding: Option<u64>,
+    /// The failure that it is to be told of.
+    pub(crate) told: Option<Told>,
+}
+
+/// A failed sign-in, as told to those who waited for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) cause: Arc<Cause>,
+    pub(crate) retry_at: Option<Instant>,
+}
+
+impl<W> Waiter<W> {
+    pub(crate) fn new(id: CallId, need: Need, passes_refusal: bool) -> Self {
+        Self {
+            id,
+            need,
+            token: None,
+            slot: None,
+            passed_over: false,
+            not_before: None,
+            passes_refusal,
+            riding: None,
+            told: None,
+        }
+    }
+
+    pub(crate) fn has_slot(&self) -> bool {
+        self.slot.is_some()
+    }
+
+    /// Whether it would take up a slot that it were given now.
+    pub(crate) fn is_ready_at(&self, now: Instant) -> bool {
+        self.slot.is_none()
+            && !self.passed_over
+            && self.told.is_none()
+            && self.not_before.is_none_or(|instant| now >= instant)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Free,
+    Assigned { id: CallId, until: Instant },
+    Exchange { id: CallId, until: Instant },
+    SignIn { attempt: u64, until: Instant },
+}
+
+impl Slot {
+    fn until(self) -> Option<Instant> {
+        match self {
+            Self::Free => None,
+            Self::Assigned { until, .. }
+            | Self::Exchange { until, .. }
+            | Self::SignIn { until, .. } => Some(until),
+        }
+    }
+}
+
+/// The waiters and the slots of one organisation.
+#[derive(Debug)]
+pub(crate) struct Line<W> {
+    waiters: VecDeque<Waiter<W>>,
+    slots: Box<[Slot]>,
+    free: usize,
+    numbers: u64,
+    /// How many of the waiters need a slot alone.
+    logouts: usize,
+}
+
+impl<W> Line<W> {
+    pub(crate) fn new(slots: usize) -> Self {
+        let slots = slots.max(1);
+        Self {
+            waiters: VecDeque::new(),
+            slots: vec![Slot::Free; slots].into(),
+            free: slots,
+            numbers: 0,
+            logouts: 0,
+        }
+    }
+
+    pub(crate) fn next_id(&mut self) -> CallId {
+        self.numbers += 1;
+        CallId(self.numbers)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiters.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiters.len()
+    }
+
+    pub(crate) fn has_free_slot(&self) -> bool {
+        self.free > 0
+    }
+
+    pub(crate) fn has_logout(&self) -> bool {
+        self.logouts > 0
+    }
+
+    /// Exchanges and sign-ins that hold a slot.
+    pub(crate) fn in_use(&self) -> usize {
+        let in_use = |slot: &&Slot| matches!(slot, Slot::Exchange { .. } | Slot::SignIn { .. });
+        self.slots.iter().filter(in_use).count()
+    }
+
+    /// The latest deadline of the exchanges in flight.
+    pub(crate) fn busy_until(&self) -> Option<Instant> {
+        let exchanges = self
+            .slots
+            .iter()
+            .filter(|slot| matches!(slot, Slot::Exchange { .. }));
+        exchanges.filter_map(|slot| slot.until()).max()
+    }
+
+    /// Whether a slot is assigned to a waiter that needs a session.
+    pub(crate) fn has_assigned_for_session(&self) -> bool {
+        self.slots.iter().any(|slot| match slot {
+            Slot::Assigned { id, .. } => self
+                .find(*id)
+                .is_some_and(|at| self.waiters[at].need != Need::Slot),
+            _ => false,
+        })
+    }
+
+    /// When the next slot lapses.
+    pub(crate) fn next_lapse(&self) -> Option<Instant> {
+        self.slots.iter().filter_map(|slot| slot.until()).min()
+    }
+
+    pub(crate) fn find(&self, id: CallId) -> Option<usize> {
+        match self.waiters.back() {
+            Some(last) if last.id == id => Some(self.waiters.len() - 1),
+            _ => self
+                .waiters
+                .binary_search_by_key(&id, |waiter| waiter.id)
+                .ok(),
+        }
+    }
+
+    pub(crate) fn waiter(&self, at: usize) -> &Waiter<W> {
+        &self.waiters[at]
+    }
+
+    pub(crate) fn waiter_mut(&mut self, at: usize) -> &mut Waiter<W> {
+        &mut self.waiters[at]
+    }
+
+    /// Puts a waiter where its number belongs.
+    pub(crate) fn join(&mut self, waiter: Waiter<W>) {
+        self.logouts += usize::from(waiter.need == Need::Slot);
+        let behind = self.waiters.back().is_none_or(|last| last.id < waiter.id);
+        if behind {
+            self.waiters.push_back(waiter);
+        } else {
+            let at = self.waiters.partition_point(|other| other.id < waiter.id);
+            self.waiters.insert(at, waiter);
+        }
+    }
+
+    /// It steps, and so can take up a slot again.
+    pub(crate) fn steps(&mut self, at: usize) {
+        self.waiters[at].passed_over = false;
+    }
+
+    /// It goes on waiting, and is to be woken by `token`.
+    pub(crate) fn waits(&mut self, at: usize, token: W, wake: &mut Wake<W>) {
+        wake.spent.extend(self.waiters[at].token.replace(token));
+    }
+
+    /// It leaves the line; a slot that was assigned to it is free.
+    pub(crate) fn leave(&mut self, at: usize, wake: &mut Wake<W>) {
+        self.unassign(at);
+        if let Some(waiter) = self.waiters.remove(at) {
+            self.logouts -= usize::from(waiter.need == Need::Slot);
+            wake.spent.extend(waiter.token);
+        }
+    }
+
+    /// Everyone who needs a session leaves the line and is woken.
+    pub(crate) fn dismiss(&mut self, wake: &mut Wake<W>) {
+        for at in 0..self.waiters.len() {
+            if self.waiters[at].need != Need::Slot {
+                self.unassign(at);
+            }
+        }
+        for waiter in std::mem::take(&mut self.waiters) {
+            if waiter.need == Need::Slot {
+                self.waiters.push_back(waiter);
+            } else {
+                wake.woken.extend(waiter.token);
+            }
+        }
+    }
+
+    /// Wakes a waiter, and keeps its place.
+    pub(crate) fn wake(&mut self, at: usize, wake: &mut Wake<W>) {
+        wake.woken.extend(self.waiters[at].token.take());
+    }
+
+    /// Wakes everyone.
+    pub(crate) fn wake_all(&mut self, wake: &mut Wake<W>) {
+        for waiter in &mut self.waiters {
+            wake.woken.extend(waiter.token.take());
+        }
+    }
+
+    /// Wakes those who need a session and no slot.
+    pub(crate) fn wake_slotless(&mut self, wake: &mut Wake<W>) {
+        for waiter in &mut self.waiters {
+            if matches!(waiter.need, Need::Session { .. }) {
+                wake.woken.extend(waiter.token.take());
+            }
+        }
+    }
+
+    /// Tells everyone who needs a session of a failure, and wakes them; their slots are free.
+    pub(crate) fn tell_all(&mut self, told: &Told, wake: &mut Wake<W>) {
+        for at in 0..self.waiters.len() {
+            if self.waiters[at].need != Need::Slot {
+                self.unassign(at);
+                self.waiters[at].told = Some(told.clone());
+            }
+        }
+        self.wake_all(wake);
+    }
+
+    /// What was told of credentials that have been replaced since is not to be heard any more.
+    pub(crate) fn forget_told(&mut self) {
+        for waiter in &mut self.waiters {
+            waiter.told = None;
+        }
+    }
+
+    /// Assigns a free slot to a waiter and wakes it.
+    pub(crate) fn assign(&mut self, at: usize, now: Instant, wake: &mut Wake<W>) -> Instant {
+        let until = later(now, ASSIGNMENT);
+        let id = self.waiters[at].id;
+        if let Some(index) = self.slots.iter().position(|slot| *slot == Slot::Free) {
+            self.slots[index] = Slot::Assigned { id, until };
+            self.free -= 1;
+            self.waiters[at].slot = Some(index);
+            self.wake(at, wake);
+        }
+        until
+    }
+
+    /// Takes a slot back from a waiter that stays in line.
+    pub(crate) fn unassign(&mut self, at: usize) {
+        if let Some(index) = self.waiters[at].slot.take() {
+            self.free_slot(index);
+        }
+    }
+
+    /// The waiter leaves the line with its slot, for an exchange that is over at `until`.
+    pub(crate) fn start_exchange(
+        &mut self,
+        at: usize,
+        until: Instant,
+        wake: &mut Wake<W>,
+    ) -> Option<usize> {
+        let index = self.waiters[at].slot.take();
+        if let Some(index) = index {
+            self.slots[index] = Slot::Exchange {
+                id: self.waiters[at].id,
+                until,
+            };
+        }
+        self.leave(at, wake);
+        index
+    }
+
+    /// The waiter's slot becomes a sign-in's; the waiter stays in line.
+    pub(crate) fn start_sign_in(&mut self, at: usize, attempt: u64, until: Instant) {
+        if let Some(index) = self.waiters[at].slot.take() {
+            self.slots[index] = Slot::SignIn { attempt, until };
+        }
+    }
+
+    /// The exchange of `id` in this slot is over.
+    pub(crate) fn end_exchange(&mut self, index: usize, id: CallId) {
+        if matches!(self.slots[index], Slot::Exchange { id: user, .. } if user == id) {
+            self.free_slot(index);
+        }
+    }
+
+    /// Whatever exchange of `id` is in flight is over.
+    pub(crate) fn end_exchanges_of(&mut self, id: CallId) {
+        for index in 0..self.slots.len() {
+            self.end_exchange(index, id);
+        }
+    }
+
+    /// The sign-in is over.
+    pub(crate) fn end_sign_in(&mut self, attempt: u64) {
+        for index in 0..self.slots.len() {
+            if matches!(self.slots[index], Slot::SignIn { attempt: user, .. } if user == attempt) {
+                self.free_slot(index);
+            }
+        }
+    }
+
+    /// Frees what nobody reported on in time, and passes over who did not take up a slot.
+    pub(crate) fn lapse(&mut self, now: Instant) {
+        for index in 0..self.slots.len() {
+            let slot = self.slots[index];
+            if slot.until().is_none_or(|until| now < until) {
+                continue;
+            }
+            if let Slot::Assigned { id, .. } = slot
+                && let Some(at) = self.find(id)
+            {
+                self.waiters[at].slot = None;
+                self.waiters[at].passed_over = true;
+            }
+            self.free_slot(index);
+        }
+    }
+
+    fn free_slot(&mut self, index: usize) {
+        if self.slots[index] != Slot::Free {
+            self.slots[index] = Slot::Free;
+            self.free += 1;
+        }
+    }
+}
+
+/// The tokens of callers to wake, once the lock around the session is let go.
+#[derive(Debug)]
+#[must_use = "those who are not woken wait for up to a second too long"]
+pub struct Wake<W> {
+    woken: Vec<W>,
+    /// Tokens that are not needed any more: dropping one may run foreign code, so that they too
+    /// leave the lock first.
+    spent: Vec<W>,
+}
+
+impl<W> Wake<W> {
+    pub(crate) fn nobody() -> Self {
+        Self {
+            woken: Vec::new(),
+            spent: Vec::new(),
+        }
+    }
+
+    /// How many are to be woken.
+    pub fn len(&self) -> usize {
+        self.woken.len()
+    }
+
+    /// Whether nobody is to be woken.
+    pub fn is_empty(&self) -> bool {
+        self.woken.is_empty()
+    }
+}
+
+impl<W> IntoIterator for Wake<W> {
+    type Item = W;
+    type IntoIter = std::vec::IntoIter<W>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.woken.into_iter()
+    }
+}

@@ -1,0 +1,513 @@
+//! The joined object: one organisation's session, its line and its key's budgets, and the pump.
+//!
+//! The pump is the one place that grants anything, and the only function that reads all three:
+//! every method of [`Session`] ends in it. How a call walks over them is in `call.rs`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::account::{Account, SignedIn};
+use crate::backoff::later;
+use crate::call::{Call, SignInId, Task};
+use crate::error::Cause;
+use crate::line::{CallId, Line, Need, Told, Wake};
+use crate::session::{Asked, Attempt, Ended, Generation, Lifetime, Phase, SessionMachine};
+use crate::wire::Verdict;
+
+const IDLE_LIMIT: Duration = Duration::from_secs(35 * 60);
+
+/// When a session is renewed that no call has used for a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Renewal {
+    /// Not before a call needs it: the fewest sign-ins.
+    #[default]
+    OnDemand,
+    /// Sign in again as soon as the session counts as idled out: BILL's 34-minute timer.
+    Ahead,
+    /// Read the session before it idles out, which restarts its timer without a sign-in, so that a
+    /// trust won by MFA is kept.
+    KeepAlive,
+}
+
+/// How a [`Session`] behaves; the defaults are BILL's limits and the safest choices.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Calls of the organisation in flight at once; BILL allows 3.
+    pub max_in_flight: usize,
+    /// How long before BILL's 35 idle minutes a session counts as ended; one minute.
+    pub idle_margin: Duration,
+    /// How long a session lives that was made with a user-generated token; endless.
+    pub token_lifetime: Lifetime,
+    /// The longest time for one exchange of a call; 60 seconds.
+    pub call_limit: Duration,
+    /// The longest time for the exchange of a sign-in; 30 seconds.
+    pub sign_in_limit: Duration,
+    /// The longest time for a call in all, waiting and replays included; 2 minutes.
+    pub deadline: Duration,
+    /// After how long without a [`Session::beat`] a sign-in counts as abandoned; never, unless set
+    /// by an adapter that beats.
+    pub heartbeat: Option<Duration>,
+    /// When an idle session is renewed.
+    pub renewal: Renewal,
+    /// Renewals in a row without a caller's call; 12.
+    pub renewals: u32,
+    /// Feeds the jitter of every back-off.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_in_flight: 3,
+            idle_margin: Duration::from_secs(60),
+            token_lifetime: Lifetime::ENDLESS,
+            call_limit: Duration::from_secs(60),
+            sign_in_limit: Duration::from_secs(30),
+            deadline: Duration::from_secs(120),
+            heartbeat: None,
+            renewal: Renewal::OnDemand,
+            renewals: 12,
+            seed: 0,
+        }
+    }
+}
+
+/// How much longer than its transport's limit an exchange is waited for.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+/// The longest that a waiter waits without looking again.
+const GLANCE: Duration = Duration::from_secs(1);
+/// The shortest time between two renewals.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
+
+/// One organisation's session, shared by all its callers behind an adapter's lock.
+///
+/// `W` is what wakes a waiting caller: a `Waker`, a `Thread`, a number in a test.
+#[derive(Debug)]
+pub struct Session<W> {
+    pub(crate) account: Arc<Account>,
+    pub(crate) settings: Settings,
+    pub(crate) machine: SessionMachine<Arc<SignedIn>>,
+    pub(crate) line: Line<W>,
+    /// API access off, or the organisation locked: refused with this organisation.
+    refused: Option<Arc<Cause>>,
+    /// The version of the credentials that was last seen.
+    version: u64,
+    /// Time as the latest caller knew it.
+    last: Instant,
+    /// Nothing lapses before then.
+    due: Instant,
+    last_beat: Instant,
+    pub(crate) renewals: u32,
+    renewal_not_before: Instant,
+    not_followed: Option<String>,
+}
+
+impl<W> Session<W> {
+    /// A session that is signed out.
+    pub fn new(account: Arc<Account>, settings: Settings, now: Instant) -> Self {
+        Self {
+            machine: SessionMachine::new(settings.seed),
+            line: Line::new(settings.max_in_flight),
+            refused: None,
+            version: account.identity.version(),
+            last: now,
+            due: later(now, Duration::MAX),
+            last_beat: now,
+            renewals: 0,
+            renewal_not_before: now,
+            not_followed: None,
+            account,
+            settings,
+        }
+    }
+
+    /// The account that it belongs to.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    /// What it looks like at `now`.
+    pub fn phase(&self, now: Instant) -> Phase {
+        let now = self.last.max(now);
+        match (self.machine.phase(now), self.refusal()) {
+            (Phase::SignedOut | Phase::IdledOut { .. } | Phase::Failed { .. }, Some(cause)) => {
+                Phase::Refused { cause }
+            }
+            (phase, _) => phase,
+        }
+    }
+
+    /// The user that BILL signed in, when it named one.
+    pub fn user_id(&self) -> Option<&str> {
+        self.machine.current()?.user_id.as_deref()
+    }
+
+    /// The URL of the API that calls go to, while there is a session.
+    pub fn api(&self) -> Option<String> {
+        self.machine
+            .current()
+            .map(|session| session.base.to_string())
+    }
+
+    /// The host that the last sign-in's `apiEndPoint` named, when it was not followed.
+    pub fn not_followed(&self) -> Option<&str> {
+        self.not_followed.as_deref()
+    }
+
+    /// Exchanges and sign-ins in flight.
+    pub fn in_flight(&self) -> usize {
+        self.line.in_use()
+    }
+
+    /// Calls that wait in line.
+    pub fn waiting(&self) -> usize {
+        self.line.len()
+    }
+
+    /// Whoever made this call has gone away; harmless when it has ended already.
+    pub fn cancel(&mut self, id: CallId, now: Instant) -> Wake<W> {
+        let mut wake = Wake::nobody();
+        let now = self.clamp(now);
+        if let Some(at) = self.line.find(id) {
+            self.line.leave(at, &mut wake);
+        }
+        self.line.end_exchanges_of(id);
+        self.pump(now, &mut wake);
+        wake
+    }
+
+    /// Whoever ran this sign-in has gone away; harmless when it has ended already.
+    ///
+    /// It may have reached BILL, so it stays counted. The next attempt may begin at once the first
+    /// time, and after a back-off each further time without a success in between.
+    pub fn cancel_sign_in(&mut self, id: SignInId, now: Instant) -> Wake<W> {
+        let mut wake = Wake::nobody();
+        let now = self.clamp(now);
+        self.abandon(id.0, now, &mut wake);
+        self.pump(now, &mut wake);
+        wake
+    }
+
+    /// The sign-in is still being worked on.
+    pub fn beat(&mut self, id: SignInId, now: Instant) {
+        let now = self.clamp(now);
+        if self.machine.attempt() == Some(id.0) {
+            self.last_beat = now;
+        }
+    }
+
+    /// Forgets the session, ends all calls begun before, and wakes everyone.
+    ///
+    /// Returns the call that logs the session out at BILL, if there was one. Run it like any other;
+    /// whatever becomes of it, the session is forgotten.
+    pub fn sign_out(&mut self, now: Instant) -> (Option<Call>, Wake<W>) {
+        let mut wake = Wake::nobody();
+        let now = self.clamp(now);
+        let forgotten = self.machine.sign_out();
+        self.line.dismiss(&mut wake);
+        self.pump(now, &mut wake);
+        (forgotten.map(Call::logout), wake)
+    }
+
+    /// The account's principal was replaced: an older session and back-off are forgotten, a sign-in
+    /// in flight is void, and everyone is woken.
+    pub fn credentials_replaced(&mut self, now: Instant) -> Wake<W> {
+        let mut wake = Wake::nobody();
+        let now = self.clamp(now);
+        self.pump(now, &mut wake);
+        wake
+    }
+
+    /// Wakes everyone to look again, as after a jump of the clock.
+    pub fn wake_all(&mut self) -> Wake<W> {
+        let mut wake = Wake::nobody();
+        self.line.wake_all(&mut wake);
+        wake
+    }
+
+    /// When [`Call::renewal`] is to be run; nothing while there is nothing to renew.
+    ///
+    /// Ask again after each run, and whenever the session has changed.
+    pub fn renew_at(&self) -> Option<Instant> {
+        if self.renewals >= self.settings.renewals || self.refusal().is_some() {
+            return None;
+        }
+        let due = match self.settings.renewal {
+            Renewal::OnDemand => None,
+            Renewal::Ahead => self
+                .machine
+                .ends_at()
+                .or(self.machine.failure().map(|(_, retry_at)| retry_at)),
+            Renewal::KeepAlive => self.keep_alive_at(),
+        }?;
+        // A call in flight restarts the timer when it is answered.
+        let busy_until = self.line.busy_until().unwrap_or(due);
+        Some(due.max(busy_until).max(self.renewal_not_before))
+    }
+
+    /// A tenth of the idle limit before the session idles out, so that there is time for retries.
+    fn keep_alive_at(&self) -> Option<Instant> {
+        let limit = self.machine.lifetime()?.idle_limit()?;
+        self.machine.ends_at()?.checked_sub(limit / 10)
+    }
+
+    /// A renewal begins: it counts, and the next one keeps its distance.
+    pub(crate) fn renewal_begins(&mut self, now: Instant) {
+        self.renewals += 1;
+        self.renewal_not_before = later(now, RENEWAL_PAUSE);
+    }
+
+    /// `now`, unless another caller knew of a later one.
+    pub(crate) fn clamp(&mut self, now: Instant) -> Instant {
+        self.last = self.last.max(now);
+        self.last
+    }
+
+    /// How long a session of this principal will live.
+    pub(crate) fn lifetime(&self, is_token: bool) -> Lifetime {
+        if is_token {
+            self.settings.token_lifetime
+        } else {
+            Lifetime::idle(IDLE_LIMIT, self.settings.idle_margin)
+        }
+    }
+
+    /// What BILL refused for good, whoever of those who share it was told.
+    pub(crate) fn refusal(&self) -> Option<Arc<Cause>> {
+        self.refused
+            .clone()
+            .or_else(|| self.account.identity.refusal())
+            .or_else(|| self.account.key.refusal())
+    }
+
+    /// Keeps a permanent refusal with what it refuses: the key, the principal or the organisation.
+    pub(crate) fn refuse(&mut self, attempt: Attempt, cause: &Arc<Cause>) {
+        use crate::code::Meaning;
+
+        let Some(code) = cause.code() else { return };
+        match code.meaning() {
+            Meaning::WrongKey => self.account.key.refuse(Arc::clone(cause)),
+            Meaning::WrongPassword => {
+                self.account
+                    .identity
+                    .refuse(attempt.version(), Arc::clone(cause));
+            }
+            _ => self.refused = Some(Arc::clone(cause)),
+        }
+    }
+
+    /// A sign-in succeeded: whatever was refused is accepted now.
+    pub(crate) fn accepted(&mut self, attempt: Attempt, not_followed: Option<String>) {
+        self.account.identity.lift(attempt.version());
+        self.account.key.lift();
+        self.refused = None;
+        self.not_followed = not_followed;
+    }
+
+    /// A sign-in begins; somebody has to beat for it from now on.
+    pub(crate) fn sign_in_begins(&mut self, deadline: Instant, now: Instant) {
+        self.last_beat = now;
+        self.due = self.due.min(deadline);
+        if let Some(limit) = self.settings.heartbeat {
+            self.due = self.due.min(later(now, limit));
+        }
+    }
+
+    /// Something lapses at `until`.
+    pub(crate) fn lapses_at(&mut self, until: Instant) {
+        self.due = self.due.min(until);
+    }
+
+    /// When a waiter is to look again, at the latest.
+    pub(crate) fn look_again_at(&self, own: Instant, now: Instant) -> Instant {
+        let retry_at = self.machine.failure().map(|(_, retry_at)| retry_at);
+        let ahead = [own, self.due]
+            .into_iter()
+            .chain(retry_at)
+            .filter(|instant| *instant > now);
+        ahead.fold(later(now, GLANCE), Instant::min)
+    }
+
+    /// The session of this generation was called invalid.
+    pub(crate) fn invalid(&mut self, generation: Generation, now: Instant, wake: &mut Wake<W>) {
+        if self.machine.invalid(generation, now) == Ended::Failed {
+            self.tell_of_failure(wake);
+        }
+    }
+
+    /// What a verdict on an answer does to the session and the budgets.
+    pub(crate) fn heed(
+        &mut self,
+        verdict: Verdict,
+        generation: Generation,
+        sent_at: Instant,
+        now: Instant,
+        wake: &mut Wake<W>,
+    ) {
+        match verdict {
+            Verdict::Alive => self.machine.credit(generation, sent_at),
+            Verdict::Invalid => self.invalid(generation, now, wake),
+            Verdict::HourSpent { left } => self.account.key.close_calls(later(now, left)),
+            Verdict::Contended { .. } | Verdict::Unknown => {}
+        }
+    }
+
+    /// Passes the machine's failure on to those who waited for the attempt.
+    ///
+    /// A server that says "later" keeps them waiting; any other failure they are told of, each
+    /// once, instead of finding it out again one by one.
+    pub(crate) fn tell_of_failure(&mut self, wake: &mut Wake<W>) {
+        match self.machine.failure() {
+            Some((cause, retry_at)) if !cause.says_later() => {
+                let told = Told {
+                    cause: Arc::clone(cause),
+                    retry_at: Some(retry_at),
+                };
+                self.line.tell_all(&told, wake);
+            }
+            _ => self.line.wake_all(wake),
+        }
+    }
+
+    fn abandon(&mut self, attempt: Attempt, now: Instant, wake: &mut Wake<W>) {
+        self.line.end_sign_in(attempt.id);
+        if self.machine.cancelled(attempt, now) {
+            self.line.wake_all(wake);
+        }
+    }
+
+    /// Grants whatever can be granted now.
+    pub(crate) fn pump(&mut self, now: Instant, wake: &mut Wake<W>) {
+        let version = self.account.identity.version();
+        if version != self.version {
+            self.replaced(version, wake);
+        }
+        if now >= self.due {
+            self.lapse(now, wake);
+        }
+        if !self.line.is_empty() && self.line.has_free_slot() {
+            self.grant(now, wake);
+        }
+    }
+
+    fn replaced(&mut self, version: u64, wake: &mut Wake<W>) {
+        self.version = version;
+        let void = self
+            .machine
+            .attempt()
+            .filter(|attempt| attempt.version() != version);
+        if let Some(attempt) = void {
+            self.line.end_sign_in(attempt.id);
+        }
+        self.machine.credentials_replaced(version);
+        self.refused = None;
+        self.renewals = 0;
+        self.line.forget_told();
+        self.line.wake_all(wake);
+    }
+
+    fn lapse(&mut self, now: Instant, wake: &mut Wake<W>) {
+        if self.machine.expire(now) {
+            self.tell_of_failure(wake);
+        }
+        let silent = |limit| now.saturating_duration_since(self.last_beat) >= limit;
+        if let Some(attempt) = self.machine.attempt()
+            && self.settings.heartbeat.is_some_and(silent)
+        {
+            self.abandon(attempt, now, wake);
+        }
+        self.line.lapse(now);
+        let overdue = match self.machine.ask(now) {
+            Asked::Wait { until, .. } => Some(until),
+            _ => None,
+        };
+        let beat = overdue
+            .and(self.settings.heartbeat)
+            .map(|limit| later(self.last_beat, limit));
+        let next = self
+            .line
+            .next_lapse()
+            .into_iter()
+            .chain(overdue)
+            .chain(beat)
+            .min();
+        self.due = next.unwrap_or_else(|| later(now, Duration::MAX));
+    }
+
+    fn grant(&mut self, now: Instant, wake: &mut Wake<W>) {
+        let asked = self.machine.ask(now);
+        if matches!(asked, Asked::Wait { .. } | Asked::Failed { .. }) && !self.line.has_logout() {
+            return;
+        }
+        let refused = self.refusal().is_some();
+        let calls_open = self.account.key.calls_open(now).is_ok();
+        let mut signing_in = self.line.has_assigned_for_session();
+        for at in 0..self.line.len() {
+            if !self.line.has_free_slot() {
+                return;
+            }
+            let waiter = self.line.waiter(at);
+            if !waiter.is_ready_at(now) {
+                continue;
+            }
+            let asked = match waiter.need {
+                Need::Session { min_left } => self.machine.ask(later(now, min_left)),
+                Need::Exchange | Need::Slot => self.machine.ask(now),
+            };
+            let granted = match (waiter.need, asked) {
+                (Need::Slot, _) => true,
+                (Need::Exchange, Asked::Ready(..)) => calls_open,
+                (Need::Session { .. }, Asked::Ready(..)) => {
+                    self.line.wake(at, wake);
+                    false
+                }
+                (_, Asked::SignIn) => {
+                    let may = !signing_in && (!refused || waiter.passes_refusal);
+                    signing_in |= may;
+                    may
+                }
+                (_, Asked::Wait { .. } | Asked::Failed { .. }) => false,
+            };
+            if granted {
+                let until = self.line.assign(at, now, wake);
+                self.lapses_at(until);
+            }
+        }
+    }
+
+    /// Whether a lease with so much time left can ever be had.
+    pub(crate) fn can_have_left(&self, min_left: Duration) -> bool {
+        let is_token = self.account.identity.current().0.is_token();
+        self.lifetime(is_token)
+            .longest()
+            .is_none_or(|longest| min_left < longest)
+    }
+
+    /// What a task waits for, and whether it may make one attempt in spite of a refusal.
+    pub(crate) fn need_of(task: &Task) -> (Need, bool) {
+        match task {
+            Task::V2 { .. } | Task::KeepAlive => (Need::Exchange, false),
+            Task::SignIn => (
+                Need::Session {
+                    min_left: Duration::ZERO,
+                },
+                true,
+            ),
+            Task::Lease { min_left } => (
+                Need::Session {
+                    min_left: *min_left,
+                },
+                false,
+            ),
+            Task::Renew => (
+                Need::Session {
+                    min_left: Duration::ZERO,
+                },
+                false,
+            ),
+            Task::Logout { .. } => (Need::Slot, false),
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! BILL's v2 API: form bodies out, one JSON envelope in.
+//!
+//! v2 answers HTTP 200 even for errors, so the envelope's `response_status` decides, whatever the
+//! HTTP status is. The envelope is peeled and its payload parsed into the caller's type in one pass.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response};
+use percent_encoding::percent_decode_str;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::code::Code;
+use crate::credentials::{DevKey, OrgId, Principal, SessionId};
+use crate::error::{ApiError, DecodeError, Misuse};
+use crate::identity::Held;
+use crate::wire::{Base, Parsed, foreign, printable, secret_body};
+
+const LOGIN: &str = "/api/v2/Login.json";
+const LOGOUT: &str = "/api/v2/Logout.json";
+const GET_SESSION_INFO: &str = "/api/v2/GetSessionInfo.json";
+
+/// One of v2's operations, checked: its name, as in `List/Vendor`, and its path.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    pub(crate) name: Arc<str>,
+    path: PathAndQuery,
+}
+
+impl Operation {
+    /// Checks a path that a caller gave.
+    pub(crate) fn new(path: &str, held: &Held) -> Result<Self, Misuse> {
+        let decoded = percent_decode_str(path).decode_utf8_lossy();
+        if held.found_in(path)
+            || held.found_in(&decoded)
+            || decoded
+                .split(['/', '?', '&', '=', '#'])
+                .any(|part| held.found_in(part))
+        {
+            return Err(Misuse::PathSecret);
+        }
+        if decoded.contains('?') {
+            return Err(Misuse::PathQuery);
+        }
+        if decoded.contains('#') {
+            return Err(Misuse::PathFragment);
+        }
+        let name = path.strip_prefix('/').unwrap_or(path);
+        let name = name.strip_suffix(".json").unwrap_or(name);
+        if decoded.split('/').any(|part| part == ".." || part == ".")
+            || name.split('/').any(str::is_empty)
+        {
+            return Err(Misuse::PathClimbs);
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/');
+        if !name.bytes().all(plain) {
+            return Err(Misuse::PathCharacter);
+        }
+        if matches!(name, "Login" | "Logout") {
+            return Err(Misuse::PathReserved);
+        }
+        let path = format!("/api/v2/{name}.json")
+            .parse()
+            .map_err(|_| Misuse::PathCharacter)?;
+        Ok(Self {
+            name: name.into(),
+            path,
+        })
+    }
+}
+
+/// The sign-in.
+pub(crate) fn sign_in(
+    base: &Base,
+    principal: &Principal,
+    org_id: &OrgId,
+    dev_key: &DevKey,
+) -> Request<Bytes> {
+    let fields = [
+        ("userName", principal.name.expose()),
+        ("password", principal.proof.expose()),
+        ("orgId", org_id.as_str()),
+        ("devKey", dev_key.0.expose()),
+    ];
+    post(base, &PathAndQuery::from_static(LOGIN), form(&fields, ""))
+}
+
+/// A later call: the session, and the data encoded before by [`encode_data`].
+pub(crate) fn call(
+    base: &Base,
+    operation: &Operation,
+    dev_key: &DevKey,
+    session_id: &SessionId,
+    data: &str,
+) -> Request<Bytes> {
+    post(
+        base,
+        &operation.path,
+        form(&session_fields(dev_key, session_id), data),
+    )
+}
+
+/// The end of a session.
+pub(crate) fn logout(base: &Base, dev_key: &DevKey, session_id: &SessionId) -> Request<Bytes> {
+    bare(base, LOGOUT, dev_key, session_id)
+}
+
+/// A look at a session, which restarts its idle timer like any other call.
+pub(crate) fn session_info(
+    base: &Base,
+    dev_key: &DevKey,
+    session_id: &SessionId,
+) -> Request<Bytes> {
+    bare(base, GET_SESSION_INFO, dev_key, session_id)
+}
+
+fn bare(
+    base: &Base,
+    path: &'static str,
+    dev_key: &DevKey,
+    session_id: &SessionId,
+) -> Request<Bytes> {
+    let body = form(&session_fields(dev_key, session_id), "");
+    post(base, &PathAndQuery::from_static(path), body)
+}
+
+/// A form body that begins with the session's fields and goes on with `rest`, encoded already.
+pub(crate) fn signed_body(dev_key: &DevKey, session_id: &SessionId, rest: &str) -> Bytes {
+    secret_body(form(&session_fields(dev_key, session_id), rest))
+}
+
+fn session_fields<'a>(
+    dev_key: &'a DevKey,
+    session_id: &'a SessionId,
+) -> [(&'static str, &'a str); 2] {
+    [
+        ("devKey", dev_key.0.expose()),
+        ("sessionId", session_id.expose_secret()),
+    ]
+}
+
+/// The `data` field of a call: one JSON document as a string, form-encoded.
+pub(crate) fn encode_data(json: &str) -> String {
+    form(&[("data", json)], "")
+}
+
+pub(crate) const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+fn post(base: &Base, path: &PathAndQuery, body: String) -> Request<Bytes> {
+    let mut request = Request::new(secret_body(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = base.uri(path);
+    request.headers_mut().insert(ACCEPT, JSON);
+    request.headers_mut().insert(CONTENT_TYPE, FORM);
+    request
+}
+
+/// Encodes `fields`, then appends `rest`, in one buffer that never grows: growing would leave a
+/// copy of the secrets behind, unwiped.
+fn form(fields: &[(&str, &str)], rest: &str) -> String {
+    let longest: usize = fields
+        .iter()
+        .map(|(name, value)| name.len() + 3 * value.len() + 2)
+        .sum();
+    let body = String::with_capacity(longest + rest.len());
+    let mut encoder = form_urlencoded::Serializer::new(body);
+    if fields
+        .serialize(serde_urlencoded::Serializer::new(&mut encoder))
+        .is_err()
+    {
+        // Pairs of strings have no way to fail; were there one, an empty body is refused by BILL.
+        return String::new();
+    }
+    let mut body = encoder.finish();
+    if !rest.is_empty() {
+        body.push('&');
+        body.push_str(rest);
+    }
+    body
+}
+
+/// What a sign-in brings.
+#[derive(Deserialize)]
+pub(crate) struct LoginData {
+    #[serde(rename = "sessionId")]
+    pub(crate) session_id: String,
+    #[serde(rename = "orgId")]
+    pub(crate) org_id: Option<String>,
+    #[serde(rename = "apiEndPoint")]
+    pub(crate) api_end_point: Option<String>,
+    #[serde(rename = "usersId")]
+    pub(crate) users_id: Option<String>,
+}
+
+/// Reads an answer to `call` into `T`, in one pass over its body.
+pub(crate) fn read<T: DeserializeOwned>(
+    answer: &Response<Bytes>,
+    call: &Arc<str>,
+    held: &Held,
+) -> Parsed<T> {
+    if answer.status().is_redirection() {
+        return Parsed::Foreign(foreign(answer));
+    }
+    match serde_json::from_slice::<Envelope<T>>(answer.body()) {
+        Ok(Envelope::Success(data)) => Parsed::Success(data),
+        Ok(Envelope::Error { code, message }) => {
+            let message = held.scrub(&printable(&message));
+            let code = code.as_deref().and_then(Code::new);
+            Parsed::Error(ApiError::new(
+                Arc::clone(call),
+                answer.status(),
+                code,
+                message,
+            ))
+        }
+        // Either the payload is of another type than the caller's, or the document is not BILL's.
+        // Only a second look tells, and only this rare case pays for it.
+        Err(error) => match serde_json::from_slice::<Envelope<IgnoredAny>>(answer.body()) {
+            Ok(_) => Parsed::Mismatch(DecodeError::new(held.scrub(&printable(&error.to_string())))),
+            Err(_) => Parsed::Foreign(foreign(answer)),
+        },
+    }
+}
+
+enum Envelope<T> {
+    Success(T),
+    Error {
+        code: Option<String>,
+        message: String,
+    },
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorData {
+    error_code: Option<String>,
+    error_message: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Key {
+    ResponseStatus,
+    ResponseMessage,
+    ResponseData,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Envelope<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EnvelopeVisitor(PhantomData))
+    }
+}
+
+struct EnvelopeVisitor<T>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
+    type Value = Envelope<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BILL's envelope")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<T>, A::Error> {
+        use serde::de::Error;
+
+        let mut status: Option<i64> = None;
+        let mut typed: Option<T> = None;
+        let mut raw: Option<&'de RawValue> = None;
+        while let Some(key) = map.next_key::<Key>()? {
+            match key {
+                Key::ResponseStatus if status.is_some() => {
+                    return Err(A::Error::duplicate_field("response_status"));
+                }
+                Key::ResponseStatus => status = Some(map.next_value()?),
+                Key::ResponseData if typed.is_some() || raw.is_some() => {
+                    return Err(A::Error::duplicate_field("response_data"));
+                }
+                // BILL's usual order: the status first, so that the data is parsed as what it is.
+                Key::ResponseData if status == Some(0) => typed = Some(map.next_value()?),
+                Key::ResponseData => raw = Some(map.next_value()?),
+                Key::ResponseMessage | Key::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let status = status.ok_or_else(|| A::Error::missing_field("response_status"))?;
+        if status == 0 {
+            return match typed {
+                Some(data) => Ok(Envelope::Success(data)),
+                None => serde_json::from_str(raw.map_or("null", RawValue::get))
+                    .map(Envelope::Success)
+                    .map_err(A::Error::custom),
+            };
+        }
+        let error: ErrorData = raw
+            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+            .unwrap_or_default();
+        Ok(Envelope::Error {
+            code: error.error_code,
+            message: error.error_message.unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,266 @@
+//! A session on a clock that the test moves, and the answers that BILL would give.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+#![allow(clippy::disallowed_methods, reason = "a test needs a first instant, and then moves it")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bill_session_core::{
+    Account, Call, CallId, Credentials, DevKey, Environment, Error, InFlight, KeyLimits, Lease,
+    OrgId, Outcome, Principal, Session, Settings, SignIn, SignInEnded, Step, TransportError, Wake,
+};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::de::IgnoredAny;
+use serde_json::json;
+
+pub const ORG: &str = "00800000000000000001";
+
+/// One organisation's session, and the time as its callers know it.
+pub struct World {
+    pub session: Session<usize>,
+    pub now: Instant,
+    /// The tokens that were woken since they were last looked at.
+    pub woken: Vec<usize>,
+    sessions_made: usize,
+}
+
+pub fn password() -> Principal {
+    Principal::password("demo@example.com", "demo-password").unwrap()
+}
+
+pub fn token() -> Principal {
+    Principal::token("demo-token", "demo-token-value").unwrap()
+}
+
+pub fn account(principal: Principal, now: Instant) -> Arc<Account> {
+    let credentials =
+        Credentials::new(principal, OrgId::new(ORG).unwrap(), DevKey::new("demo-dev-key").unwrap());
+    let key = Arc::new(KeyLimits::new(now));
+    Arc::new(Account::new(Environment::Stage, credentials, key))
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    pub fn with(settings: Settings) -> Self {
+        let now = Instant::now();
+        Self::of(account(password(), now), settings, now)
+    }
+
+    pub fn of(account: Arc<Account>, settings: Settings, now: Instant) -> Self {
+        let session = Session::new(account, settings, now);
+        Self { session, now, woken: Vec::new(), sessions_made: 0 }
+    }
+
+    /// A world whose session is signed in, the sign-in sent and answered now.
+    pub fn signed_in() -> Self {
+        Self::signed_in_with(Settings::default())
+    }
+
+    pub fn signed_in_with(settings: Settings) -> Self {
+        let mut world = Self::with(settings);
+        world.sign_in();
+        world
+    }
+
+    pub fn pass(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    pub fn call(&self) -> Call {
+        self.session.account().v2("List/Vendor", &json!({})).unwrap()
+    }
+
+    pub fn heed(&mut self, wake: Wake<usize>) {
+        self.woken.extend(wake);
+    }
+
+    /// Steps a call of the caller with this token.
+    pub fn step(&mut self, call: Call, token: usize) -> Step {
+        let (step, wake) = call.step(&mut self.session, || token, self.now);
+        self.heed(wake);
+        step
+    }
+
+    /// Steps a call that is expected to be sent.
+    pub fn send(&mut self, call: Call) -> InFlight {
+        match self.step(call, 0) {
+            Step::Exchange(in_flight) => in_flight,
+            other => panic!("expected an exchange, got {other:?}"),
+        }
+    }
+
+    /// Steps a call that is expected to begin a sign-in.
+    pub fn begin(&mut self, call: Call, token: usize) -> (SignIn, Call) {
+        match self.step(call, token) {
+            Step::SignIn(sign_in, call, _) => (sign_in, call),
+            other => panic!("expected a sign-in, got {other:?}"),
+        }
+    }
+
+    /// Steps a call that is expected to wait.
+    pub fn wait(&mut self, call: Call, token: usize) -> Call {
+        match self.step(call, token) {
+            Step::Wait(call, until) => {
+                assert!(until > self.now, "a wait that is over at once");
+                assert!(until <= self.now + Duration::from_secs(1), "a wait of over a second");
+                call
+            }
+            other => panic!("expected a wait, got {other:?}"),
+        }
+    }
+
+    /// Steps a call that is expected to be refused.
+    pub fn refused(&mut self, call: Call) -> Error {
+        match self.step(call, 0) {
+            Step::Refuse(error) => error,
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+    }
+
+    pub fn lease(&mut self, min_left: Duration) -> Lease {
+        match self.step(Call::lease(min_left), 0) {
+            Step::Ready(lease) => lease,
+            other => panic!("expected a lease, got {other:?}"),
+        }
+    }
+
+    /// Answers a sign-in with a session of its own.
+    pub fn welcome(&mut self, sign_in: SignIn) -> SignInEnded {
+        self.sessions_made += 1;
+        let answer = welcome(&format!("session-{}", self.sessions_made));
+        self.answer_sign_in(sign_in, Ok(answer))
+    }
+
+    pub fn answer_sign_in(
+        &mut self,
+        sign_in: SignIn,
+        answer: Result<Response<Bytes>, TransportError>,
+    ) -> SignInEnded {
+        let (ended, wake) = sign_in.read(answer).settle(&mut self.session, self.now);
+        self.heed(wake);
+        ended
+    }
+
+    /// Answers a call in flight.
+    pub fn answer(
+        &mut self,
+        in_flight: InFlight,
+        answer: Result<Response<Bytes>, TransportError>,
+    ) -> Outcome<IgnoredAny> {
+        let (outcome, wake) = in_flight.read(answer).settle(&mut self.session, self.now);
+        self.heed(wake);
+        outcome
+    }
+
+    /// Answers a call in flight that is expected to be sent again.
+    pub fn again(&mut self, in_flight: InFlight, answer: Response<Bytes>) -> Call {
+        match self.answer(in_flight, Ok(answer)) {
+            Outcome::Again(call) => call,
+            other => panic!("expected to be sent again, got {other:?}"),
+        }
+    }
+
+    /// Answers a call in flight that is expected to fail.
+    pub fn fails(
+        &mut self,
+        in_flight: InFlight,
+        answer: Result<Response<Bytes>, TransportError>,
+    ) -> Error {
+        match self.answer(in_flight, answer) {
+            Outcome::Failed(error) => error,
+            other => panic!("expected an error, got {other:?}"),
+        }
+    }
+
+    /// Signs in, with nobody else in line.
+    pub fn sign_in(&mut self) {
+        let (sign_in, call) = self.begin(Call::sign_in(), 0);
+        assert!(matches!(self.welcome(sign_in), SignInEnded::Stored { .. }));
+        assert!(matches!(self.step(call, 0), Step::Ready(_)));
+        self.woken.clear();
+    }
+
+    /// Sends a call now and has it answered at once.
+    pub fn use_session(&mut self) {
+        let call = self.call();
+        let in_flight = self.send(call);
+        assert!(matches!(self.answer(in_flight, Ok(done())), Outcome::Done(_)));
+    }
+
+    /// What a call begun now would do first.
+    pub fn would(&mut self) -> &'static str {
+        let call = self.call();
+        let (step, id) = match self.step(call, 0) {
+            Step::Exchange(in_flight) => ("be sent", in_flight.id()),
+            Step::SignIn(sign_in, call, _) => {
+                let wake = self.session.cancel_sign_in(sign_in.id(), self.now);
+                self.heed(wake);
+                ("sign in", call.id().unwrap())
+            }
+            Step::Wait(call, _) => ("wait", call.id().unwrap()),
+            Step::Refuse(_) => return "be refused",
+            other => panic!("no step of a call: {other:?}"),
+        };
+        self.cancel(id);
+        step
+    }
+
+    pub fn cancel(&mut self, id: CallId) {
+        let wake = self.session.cancel(id, self.now);
+        self.heed(wake);
+    }
+
+    pub fn sign_ins(&self) -> usize {
+        self.session.account().key_limits().sign_ins(self.now)
+    }
+
+    pub fn take_woken(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.woken)
+    }
+}
+
+pub fn json_answer(body: &serde_json::Value) -> Response<Bytes> {
+    Response::new(Bytes::from(body.to_string()))
+}
+
+pub fn welcome(session_id: &str) -> Response<Bytes> {
+    json_answer(&json!({
+        "response_status": 0,
+        "response_message": "Success",
+        "response_data": {
+            "sessionId": session_id,
+            "orgId": ORG,
+            "apiEndPoint": "https://api-stage.bill.com/api/v2",
+            "usersId": "00600000000000000001",
+        },
+    }))
+}
+
+pub fn done() -> Response<Bytes> {
+    json_answer(&json!({
+        "response_status": 0, "response_message": "Success", "response_data": [],
+    }))
+}
+
+pub fn refusal(code: &str) -> Response<Bytes> {
+    json_answer(&json!({
+        "response_status": 1,
+        "response_message": "Error",
+        "response_data": {"error_code": code, "error_message": "a message"},
+    }))
+}
+
+pub fn page(status: u16) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from_static(b"<html>503</html>"));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+    answer
+}
+
+pub fn silence() -> Result<Response<Bytes>, TransportError> {
+    Err(TransportError::timeout(std::io::Error::from(std::io::ErrorKind::TimedOut)))
+}

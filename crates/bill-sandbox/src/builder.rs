@@ -1,0 +1,196 @@
+//! Settings of a sandbox, and the ways in which it can fail to start.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::accounts::{Accounts, Kind};
+use crate::clock::Clock;
+use crate::fault::Faults;
+use crate::journal::Journal;
+use crate::sandbox::Sandbox;
+use crate::sessions::Sessions;
+use crate::state::State;
+use crate::stats::Stats;
+
+// What BILL calls limited access: a token's session moves no money.
+const PAYMENTS: [&str; 6] = [
+    "Crud/Create/SentPay",
+    "Crud/Update/SentPay",
+    "Crud/Delete/SentPay",
+    "Crud/Create/BankAccount",
+    "Crud/Update/BankAccount",
+    "Crud/Delete/BankAccount",
+];
+
+/// Why a sandbox did not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Another program listens on the address.
+    #[error("{addr} is in use{}", suggestion(*free))]
+    #[non_exhaustive]
+    Busy {
+        /// The address that was asked for.
+        addr: SocketAddr,
+        /// An address on the same host that was free a moment ago.
+        free: Option<SocketAddr>,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// The address can be reached from other machines.
+    #[error("{addr} is no loopback address, and everyone knows the sandbox's passwords")]
+    #[non_exhaustive]
+    NotLoopback {
+        /// The address that was asked for.
+        addr: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}")]
+    #[non_exhaustive]
+    Listen {
+        /// The address that was asked for.
+        addr: SocketAddr,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// The sandbox's thread cannot be made.
+    #[error("cannot start the sandbox's thread")]
+    #[non_exhaustive]
+    Thread {
+        /// The error of the operating system.
+        source: io::Error,
+    },
+}
+
+/// Settings of a sandbox, to be ended with [`Builder::start`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Builder {
+    pub(crate) addr: SocketAddr,
+    pub(crate) any_address: bool,
+    frozen: bool,
+    vendors: usize,
+    accounts: Accounts,
+    token_idle_limit: Option<Duration>,
+    token_refuses: Vec<String>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            any_address: false,
+            frozen: false,
+            vendors: 2_500,
+            accounts: Accounts::default(),
+            token_idle_limit: None,
+            token_refuses: PAYMENTS.map(str::to_owned).to_vec(),
+        }
+    }
+
+    /// Listens on this address instead of a free port of 127.0.0.1.
+    pub fn listen(self, addr: SocketAddr) -> Self {
+        Self { addr, ..self }
+    }
+
+    /// Accepts an address that other machines can reach.
+    pub fn allow_any_address(self) -> Self {
+        Self {
+            any_address: true,
+            ..self
+        }
+    }
+
+    /// Makes the clock stand still except when it is advanced, for tests of exact moments.
+    pub fn frozen_clock(self) -> Self {
+        Self {
+            frozen: true,
+            ..self
+        }
+    }
+
+    /// Gives every organisation so many vendors instead of 2,500.
+    pub fn vendors(self, vendors: usize) -> Self {
+        Self { vendors, ..self }
+    }
+
+    /// Adds a user to the demo accounts.
+    pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
+        self.accounts
+            .add_login(name.into(), password.into(), Kind::Password);
+        self
+    }
+
+    /// Adds a user-generated token to the demo accounts.
+    pub fn token(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.accounts
+            .add_login(name.into(), value.into(), Kind::Token);
+        self
+    }
+
+    /// Adds a developer key to the demo key.
+    pub fn dev_key(mut self, key: impl Into<String>) -> Self {
+        self.accounts.add_dev_key(key.into());
+        self
+    }
+
+    /// Adds an organisation to the two demo organisations.
+    pub fn organization(mut self, id: impl Into<String>) -> Self {
+        self.accounts.add_organization(id.into());
+        self
+    }
+
+    /// Ends a token's session after so long without a call; `None`, the default, never does.
+    ///
+    /// An older page of BILL's says that such a session does not expire, a newer one 48 hours.
+    pub fn token_idle_limit(self, limit: Option<Duration>) -> Self {
+        Self {
+            token_idle_limit: limit,
+            ..self
+        }
+    }
+
+    /// Refuses these operations to a token's session instead of those that move money.
+    ///
+    /// `Crud/Create` means that of any entity.
+    pub fn token_refuses<T: Into<String>>(self, operations: impl IntoIterator<Item = T>) -> Self {
+        Self {
+            token_refuses: operations.into_iter().map(Into::into).collect(),
+            ..self
+        }
+    }
+
+    /// Starts the sandbox; it may be called from async and from blocking code.
+    ///
+    /// # Errors
+    ///
+    /// The address is in use, not allowed or not one of this machine.
+    pub fn start(self) -> Result<Sandbox, StartError> {
+        Sandbox::launch(self)
+    }
+
+    pub(crate) fn state(self, addr: SocketAddr) -> State {
+        State {
+            origin: format!("http://{addr}"),
+            clock: Clock::new(self.frozen),
+            accounts: self.accounts,
+            sessions: Sessions::new(self.token_idle_limit),
+            token_refuses: self.token_refuses,
+            vendors: self.vendors,
+            stores: BTreeMap::new(),
+            faults: Faults::default(),
+            gates: Vec::new(),
+            journal: Journal::default(),
+            counted: Stats::default(),
+            in_flight_by_key: BTreeMap::new(),
+        }
+    }
+}
+
+fn suggestion(free: Option<SocketAddr>) -> String {
+    free.map_or_else(String::new, |free| format!("; {free} is free"))
+}

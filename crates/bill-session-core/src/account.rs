@@ -92,6 +92,9 @@ impl Account {
 
     /// A v2 call, such as `v2("List/Vendor", &data)`; nothing is sent yet.
     ///
+    /// Data that serialises to JSON's `null`, such as `&()`, is left out: operations such as
+    /// `GetSessionInfo` take none.
+    ///
     /// # Errors
     ///
     /// [`Misuse`] when the path holds a query, a fragment, `..`, a secret of this client or a
@@ -100,10 +103,8 @@ impl Account {
     pub fn v2<D: Serialize + ?Sized>(&self, path: &str, data: &D) -> Result<Call, Misuse> {
         let operation = Operation::new(path, &self.held)?;
         let json = serde_json::to_string(data).map_err(|_| Misuse::Data)?;
-        Ok(Call::new(Task::V2 {
-            operation,
-            data: encode_data(&json).into(),
-        }))
+        let data = if json == "null" { String::new() } else { encode_data(&json) };
+        Ok(Call::new(Task::V2 { operation, data: data.into() }))
     }
 
     /// A list of all entries of a kind, such as `list("Vendor")`, read page by page.

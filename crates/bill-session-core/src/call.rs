@@ -647,7 +647,7 @@ fn ended<T: DeserializeOwned>(
         Ok(Parsed::Error(_))
             if verdict == Verdict::Invalid && matches!(call.task, Task::Logout { .. }) =>
         {
-            return nothing(call).map_or_else(Outcome::Failed, Outcome::Done);
+            return nothing(call.name()).map_or_else(Outcome::Failed, Outcome::Done);
         }
         Ok(Parsed::Error(error)) => match verdict {
             Verdict::HourSpent { left } => Error::Limited {
@@ -675,10 +675,10 @@ fn ended<T: DeserializeOwned>(
 }
 
 /// An answer without data.
-fn nothing<T: DeserializeOwned>(call: &Call) -> Result<T, Error> {
+fn nothing<T: DeserializeOwned>(call: Arc<str>) -> Result<T, Error> {
     let unit: UnitDeserializer<serde::de::value::Error> = ().into_deserializer();
     T::deserialize(unit).map_err(|error| Error::Decode {
-        call: call.name(),
+        call,
         error: DecodeError::new(error.to_string()),
     })
 }
@@ -694,6 +694,46 @@ pub enum Outcome<T> {
     Done(T),
     /// It was not, or nobody knows.
     Failed(Error),
+}
+
+/// What a call that went well has ended with.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a new end must break an adapter")]
+pub enum Finished<T> {
+    /// BILL's answer to a call.
+    Answer(T),
+    /// The session that a sign-in or a lease was to make sure of.
+    Ready(Lease),
+    /// There was nothing to do.
+    Nothing,
+}
+
+impl<T: DeserializeOwned> Finished<T> {
+    /// The data of the answer; what ended without an answer has no data.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] when there was no data, and `T` needs some.
+    pub fn answer(self) -> Result<T, Error> {
+        match self {
+            Self::Answer(data) => Ok(data),
+            Self::Ready(_) | Self::Nothing => nothing("the call".into()),
+        }
+    }
+
+    /// The session.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SignedOut`] when what ended was not about having a session.
+    pub fn lease(self) -> Result<Lease, Error> {
+        match self {
+            Self::Ready(lease) => Ok(lease),
+            Self::Answer(_) | Self::Nothing => Err(Error::SignedOut {
+                call: "the lease".into(),
+            }),
+        }
+    }
 }
 
 /// The id of a sign-in, to beat for it or to cancel it.

@@ -477,9 +477,9 @@ pub struct TransportError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TransportKind {
     Timeout,
+    Lookup,
     Connect,
     TooLarge,
-    NoRuntime,
     Other,
 }
 
@@ -487,6 +487,11 @@ impl TransportError {
     /// The answer did not come in time.
     pub fn timeout(source: impl StdError + Send + Sync + 'static) -> Self {
         Self::with(TransportKind::Timeout, source)
+    }
+
+    /// The host's name was not found, so that nothing was sent.
+    pub fn lookup(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with(TransportKind::Lookup, source)
     }
 
     /// No connection was made, so that nothing was sent.
@@ -507,22 +512,19 @@ impl TransportError {
         }
     }
 
-    /// There is no runtime to run the exchange on.
-    pub fn no_runtime() -> Self {
-        Self {
-            kind: TransportKind::NoRuntime,
-            source: None,
-        }
-    }
-
     /// Whether the answer did not come in time.
     pub fn is_timeout(&self) -> bool {
         self.kind == TransportKind::Timeout
     }
 
-    /// Whether no connection was made, so that nothing was sent.
+    /// Whether the host's name was not found, so that nothing was sent.
+    pub fn is_lookup(&self) -> bool {
+        self.kind == TransportKind::Lookup
+    }
+
+    /// Whether no connection was made, for whatever reason, so that nothing was sent.
     pub fn is_connect(&self) -> bool {
-        self.kind == TransportKind::Connect
+        matches!(self.kind, TransportKind::Connect | TransportKind::Lookup)
     }
 
     /// Whether the answer was longer than the cap.
@@ -542,9 +544,9 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             TransportKind::Timeout => "it did not come in time",
+            TransportKind::Lookup => "the host's name was not found",
             TransportKind::Connect => "no connection was made",
             TransportKind::TooLarge => "the answer is longer than this client takes",
-            TransportKind::NoRuntime => "there is no async runtime here to send it from",
             TransportKind::Other => "the connection broke",
         })
     }

@@ -18,7 +18,8 @@ mod wire;
 
 pub use account::Account;
 pub use call::{
-    Call, Heard, HeardSignIn, InFlight, Lease, Outcome, SignIn, SignInEnded, SignInId, Step,
+    Call, Finished, Heard, HeardSignIn, InFlight, Lease, Outcome, SignIn, SignInEnded, SignInId,
+    Step,
 };
 pub use code::Code;
 pub use credentials::{

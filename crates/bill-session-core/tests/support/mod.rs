@@ -1,17 +1,29 @@
 //! A session on a clock that the test moves, and the answers that BILL would give.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
-#![allow(clippy::disallowed_methods, reason = "a test needs a first instant, and then moves it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its own part"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on ends"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test needs a first instant, and then moves it"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bill_session_core::{
-    Account, Call, CallId, Credentials, DevKey, Environment, Error, InFlight, KeyLimits, Lease,
-    OrgId, Outcome, Principal, Session, Settings, SignIn, SignInEnded, Step, TransportError, Wake,
+    Account, Call, CallId, Cause, Credentials, DevKey, Environment, Error, InFlight, KeyLimits,
+    Lease, OrgId, Outcome, Phase, Principal, Session, Settings, SignIn, SignInEnded, SignInId, Step,
+    TransportError, Wake,
 };
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use serde::de::IgnoredAny;
 use serde_json::json;
 
@@ -35,10 +47,17 @@ pub fn token() -> Principal {
 }
 
 pub fn account(principal: Principal, now: Instant) -> Arc<Account> {
-    let credentials =
-        Credentials::new(principal, OrgId::new(ORG).unwrap(), DevKey::new("demo-dev-key").unwrap());
-    let key = Arc::new(KeyLimits::new(now));
-    Arc::new(Account::new(Environment::Stage, credentials, key))
+    account_under(principal, KeyLimits::new(now))
+}
+
+/// An account under budgets of its own.
+pub fn account_under(principal: Principal, key: KeyLimits) -> Arc<Account> {
+    let credentials = Credentials::new(
+        principal,
+        OrgId::new(ORG).unwrap(),
+        DevKey::new("demo-dev-key").unwrap(),
+    );
+    Arc::new(Account::new(Environment::Stage, credentials, Arc::new(key)))
 }
 
 impl World {
@@ -53,7 +72,12 @@ impl World {
 
     pub fn of(account: Arc<Account>, settings: Settings, now: Instant) -> Self {
         let session = Session::new(account, settings, now);
-        Self { session, now, woken: Vec::new(), sessions_made: 0 }
+        Self {
+            session,
+            now,
+            woken: Vec::new(),
+            sessions_made: 0,
+        }
     }
 
     /// A world whose session is signed in, the sign-in sent and answered now.
@@ -72,7 +96,10 @@ impl World {
     }
 
     pub fn call(&self) -> Call {
-        self.session.account().v2("List/Vendor", &json!({})).unwrap()
+        self.session
+            .account()
+            .v2("List/Vendor", &json!({}))
+            .unwrap()
     }
 
     pub fn heed(&mut self, wake: Wake<usize>) {
@@ -107,7 +134,10 @@ impl World {
         match self.step(call, token) {
             Step::Wait(call, until) => {
                 assert!(until > self.now, "a wait that is over at once");
-                assert!(until <= self.now + Duration::from_secs(1), "a wait of over a second");
+                assert!(
+                    until <= self.now + Duration::from_secs(1),
+                    "a wait of over a second"
+                );
                 call
             }
             other => panic!("expected a wait, got {other:?}"),
@@ -120,6 +150,105 @@ impl World {
             Step::Refuse(error) => error,
             other => panic!("expected a refusal, got {other:?}"),
         }
+    }
+
+    /// Steps a waiting call, which is expected to be refused for want of a session.
+    pub fn no_session(&mut self, call: Call) -> Arc<Cause> {
+        match self.refused(call) {
+            Error::NoSession { cause, .. } => cause,
+            other => panic!("expected a missing session, got {other:?}"),
+        }
+    }
+
+    /// Sends as many calls as there are slots free for.
+    pub fn send_many(&mut self, calls: usize) -> Vec<InFlight> {
+        (0..calls)
+            .map(|_| {
+                let call = self.call();
+                self.send(call)
+            })
+            .collect()
+    }
+
+    /// Puts as many calls in line, with tokens from `first` on.
+    pub fn line_up(&mut self, first: usize, calls: usize) -> Vec<Call> {
+        (first..first + calls)
+            .map(|token| {
+                let call = self.call();
+                self.wait(call, token)
+            })
+            .collect()
+    }
+
+    /// Sends a call, and has it answered with data.
+    pub fn finish(&mut self, in_flight: InFlight) {
+        match self.answer(in_flight, Ok(done())) {
+            Outcome::Done(_) => {}
+            other => panic!("expected to be done, got {other:?}"),
+        }
+    }
+
+    /// Begins a sign-in that is answered so at once; returns the call that began it.
+    pub fn sign_in_answered(
+        &mut self,
+        call: Call,
+        answer: Result<Response<Bytes>, TransportError>,
+    ) -> Call {
+        let (sign_in, call) = self.begin(call, 0);
+        let ended = self.answer_sign_in(sign_in, answer);
+        assert!(matches!(ended, SignInEnded::Failed), "{ended:?}");
+        call
+    }
+
+    /// How long until another sign-in may be made, by the session's own account.
+    pub fn retry_in(&self) -> Duration {
+        match self.session.phase(self.now) {
+            Phase::Failed { retry_in, .. } => retry_in,
+            other => panic!("expected a back-off, got {other:?}"),
+        }
+    }
+
+    /// Begins a sign-in with this call, or with any other that is in line before it.
+    ///
+    /// Whoever is first has 250 ms to take its turn up; those who don't are passed over.
+    pub fn begin_by_any(&mut self, mut call: Call) -> (SignIn, Call) {
+        for _ in 0..10 {
+            match self.step(call, 0) {
+                Step::SignIn(sign_in, call, _) => return (sign_in, call),
+                Step::Wait(waits, _) => call = waits,
+                other => panic!("expected a sign-in, got {other:?}"),
+            }
+            self.pass(Duration::from_millis(250));
+        }
+        panic!("nobody signs in")
+    }
+
+    pub fn cancel_sign_in(&mut self, id: SignInId) {
+        let wake = self.session.cancel_sign_in(id, self.now);
+        self.heed(wake);
+    }
+
+    /// Signs out; the call is the logout, if there was a session.
+    pub fn sign_out(&mut self) -> Option<Call> {
+        let (logout, wake) = self.session.sign_out(self.now);
+        self.heed(wake);
+        logout
+    }
+
+    /// Replaces the principal, and tells the session.
+    pub fn replace(&mut self, principal: Principal) {
+        self.session.account().replace_principal(principal);
+        let wake = self.session.credentials_replaced(self.now);
+        self.heed(wake);
+    }
+
+    /// Sends a call and returns the session that it was signed with.
+    pub fn session_in_use(&mut self) -> String {
+        let call = self.call();
+        let in_flight = self.send(call);
+        let session = field(&in_flight.request(), "sessionId").expect("a signed call");
+        self.finish(in_flight);
+        session
     }
 
     pub fn lease(&mut self, min_left: Duration) -> Lease {
@@ -189,7 +318,10 @@ impl World {
     pub fn use_session(&mut self) {
         let call = self.call();
         let in_flight = self.send(call);
-        assert!(matches!(self.answer(in_flight, Ok(done())), Outcome::Done(_)));
+        assert!(matches!(
+            self.answer(in_flight, Ok(done())),
+            Outcome::Done(_)
+        ));
     }
 
     /// What a call begun now would do first.
@@ -222,6 +354,66 @@ impl World {
     pub fn take_woken(&mut self) -> Vec<usize> {
         std::mem::take(&mut self.woken)
     }
+}
+
+/// The default settings, changed.
+pub fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
+    let mut settings = Settings::default();
+    change(&mut settings);
+    settings
+}
+
+/// A field of a request's form body, decoded.
+pub fn field(request: &Request<Bytes>, name: &str) -> Option<String> {
+    form_urlencoded::parse(request.body())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+/// The names of a request's form fields, in order.
+pub fn field_names(request: &Request<Bytes>) -> Vec<String> {
+    form_urlencoded::parse(request.body())
+        .map(|(key, _)| key.into_owned())
+        .collect()
+}
+
+pub fn with_header(mut answer: Response<Bytes>, name: &'static str, value: &str) -> Response<Bytes> {
+    answer
+        .headers_mut()
+        .insert(name, value.parse().unwrap());
+    answer
+}
+
+pub fn with_status(mut answer: Response<Bytes>, status: u16) -> Response<Bytes> {
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+    answer
+}
+
+pub fn body(text: impl Into<Bytes>) -> Response<Bytes> {
+    Response::new(text.into())
+}
+
+/// A sign-in's answer with these fields in its data, over the usual ones; null removes one.
+pub fn welcome_with(changes: &serde_json::Value) -> Response<Bytes> {
+    let mut data = json!({"sessionId": "session-x", "orgId": ORG});
+    for (key, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            data.as_object_mut().unwrap().remove(key);
+        } else {
+            data[key] = value.clone();
+        }
+    }
+    json_answer(&json!({
+        "response_status": 0, "response_message": "Success", "response_data": data,
+    }))
+}
+
+pub fn refusal_with(code: &str, message: &str) -> Response<Bytes> {
+    json_answer(&json!({
+        "response_status": 1,
+        "response_message": "Error",
+        "response_data": {"error_code": code, "error_message": message},
+    }))
 }
 
 pub fn json_answer(body: &serde_json::Value) -> Response<Bytes> {
@@ -262,5 +454,7 @@ pub fn page(status: u16) -> Response<Bytes> {
 }
 
 pub fn silence() -> Result<Response<Bytes>, TransportError> {
-    Err(TransportError::timeout(std::io::Error::from(std::io::ErrorKind::TimedOut)))
+    Err(TransportError::timeout(std::io::Error::from(
+        std::io::ErrorKind::TimedOut,
+    )))
 }

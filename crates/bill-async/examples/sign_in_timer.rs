@@ -1,0 +1,76 @@
+//! BILL's own sign-in timer, line by line, against a local BILL whose clock is moved.
+//!
+//! BILL's page sets a timer of 34 minutes (2,040 seconds), cancels and restarts it at every call,
+//! and signs in again when it fires. A client with `Renewal::Ahead` does that by itself.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::error::Error;
+use std::time::Duration;
+
+use bill_async::{Client, Credentials, DevKey, ManualClock, OrgId, Phase, Principal, Renewal};
+use bill_sandbox::{DEMO_DEV_KEY, DEMO_ORG, DEMO_PASSWORD, DEMO_USER, Sandbox};
+use serde_json::Value;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let sandbox = Sandbox::builder().frozen_clock().start()?;
+    let clock = ManualClock::new();
+    let credentials = Credentials::new(
+        Principal::password(DEMO_USER, DEMO_PASSWORD)?,
+        OrgId::new(DEMO_ORG)?,
+        DevKey::new(DEMO_DEV_KEY)?,
+    );
+    let client = Client::builder(sandbox.origin().parse()?, credentials)
+        .renewal(Renewal::Ahead)
+        .clock(clock.clone())
+        .build();
+    let pass = |seconds: u64| {
+        // BILL's clock first: the client's timer fires as soon as its own has moved.
+        sandbox.advance(Duration::from_secs(seconds));
+        clock.advance(Duration::from_secs(seconds));
+    };
+    let tell = |what: &str| {
+        let session = sandbox
+            .journal()
+            .iter()
+            .rev()
+            .find_map(|entry| entry.session);
+        let timer = match client.session() {
+            Phase::SignedIn {
+                left: Some(left), ..
+            } => format!("{} s", left.as_secs()),
+            other => format!("{other:?}"),
+        };
+        println!(
+            "{what:<44} session {}, timer at {timer}",
+            session.unwrap_or_default()
+        );
+    };
+
+    // /Login.json API call (new sessionId generated)
+    client.sign_in().await?;
+    // Set a timer for 34 minutes (one minute before the sign-in timer expires)
+    tell("signed in: the timer starts");
+
+    // Reset timer to zero at every subsequent API call
+    for _ in 0..3 {
+        pass(2_039);
+        tell("2,039 s without a call");
+        let _: Value = client.v2("GetSessionInfo", &()).send().await?;
+        tell("a call: the timer is cancelled and started");
+    }
+
+    // When the timer expires, you sign in again and retrieve a new sessionId
+    pass(2_040);
+    sandbox.wait_until(|stats| stats.sign_ins_succeeded == 2)?;
+    client.sign_in().await?;
+    tell("2,040 s without a call: the timer fired");
+    let _: Value = client.v2("GetSessionInfo", &()).send().await?;
+    tell("a call with the new sessionId");
+    println!(
+        "{} sign-ins in {} s",
+        sandbox.stats().sign_ins,
+        sandbox.now().as_secs()
+    );
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! How a client is put together.
+
+use std::fmt;
+#[cfg(feature = "test-util")]
+use std::future::Future;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+#[cfg(feature = "test-util")]
+use bill_session_core::TransportError;
+use bill_session_core::{
+    Account, Credentials, CredentialsWarning, Environment, KeyLimits, Lifetime, Renewal, Session,
+    Settings,
+};
+use bill_session_host::{Alarm, Clock, SystemClock, seed};
+#[cfg(feature = "test-util")]
+use bytes::Bytes;
+#[cfg(feature = "test-util")]
+use http::{Request, Response};
+use reqwest::ClientBuilder as ReqwestBuilder;
+
+use crate::client::Client;
+use crate::drive::Shared;
+use crate::http::{Http, Policy};
+use crate::renewal::Renewer;
+#[cfg(feature = "test-util")]
+use crate::scripted::Script;
+use crate::transport::Transport;
+
+/// Settings of a [`Client`]; the defaults are BILL's limits, and none of them is infinite.
+#[must_use = "a client is made by `build`"]
+pub struct ClientBuilder {
+    environment: Environment,
+    credentials: Credentials,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    connect_limit: Duration,
+    sign_in_cap: usize,
+    call_cap: usize,
+    customize: Arc<dyn Fn(ReqwestBuilder) -> ReqwestBuilder + Send + Sync>,
+    #[cfg(feature = "test-util")]
+    script: Option<Script>,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(environment: Environment, credentials: Credentials) -> Self {
+        let mut settings = Settings::default();
+        settings.heartbeat = Some(Duration::from_secs(5));
+        settings.seed = seed();
+        Self {
+            environment,
+            credentials,
+            settings,
+            clock: Arc::new(SystemClock::new()),
+            connect_limit: Duration::from_secs(5),
+            sign_in_cap: 1 << 20,
+            call_cap: 16 << 20,
+            customize: Arc::new(|builder| builder),
+            #[cfg(feature = "test-util")]
+            script: None,
+        }
+    }
+
+    /// Calls of the organisation in flight at once; 3, as BILL allows.
+    pub fn max_in_flight(mut self, calls: usize) -> Self {
+        self.settings.max_in_flight = calls;
+        self
+    }
+
+    /// How long before BILL's idle limit a session is no longer used; one minute.
+    pub fn idle_margin(mut self, margin: Duration) -> Self {
+        self.settings.idle_margin = margin;
+        self
+    }
+
+    /// How long a session lives that was made with a user-generated token; it does not expire.
+    pub fn token_lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.settings.token_lifetime = lifetime;
+        self
+    }
+
+    /// When an idle session is renewed; on demand.
+    pub fn renewal(mut self, renewal: Renewal) -> Self {
+        self.settings.renewal = renewal;
+        self
+    }
+
+    /// Renewals in a row without a call of the program's; 12.
+    pub fn renewals(mut self, most: u32) -> Self {
+        self.settings.renewals = most;
+        self
+    }
+
+    /// The longest time for a call in all, waiting and replays included; two minutes.
+    pub fn deadline(mut self, total: Duration) -> Self {
+        self.settings.deadline = total;
+        self
+    }
+
+    /// The longest time for one exchange of a call; one minute.
+    pub fn call_limit(mut self, limit: Duration) -> Self {
+        self.settings.call_limit = limit;
+        self
+    }
+
+    /// The longest time for the exchange of a sign-in; 30 seconds.
+    pub fn sign_in_limit(mut self, limit: Duration) -> Self {
+        self.settings.sign_in_limit = limit;
+        self
+    }
+
+    /// The longest time to connect; 5 seconds.
+    pub fn connect_limit(mut self, limit: Duration) -> Self {
+        self.connect_limit = limit;
+        self
+    }
+
+    /// The longest answer to a call that is read, in bytes; 16 MiB.
+    pub fn call_cap(mut self, bytes: usize) -> Self {
+        self.call_cap = bytes;
+        self
+    }
+
+    /// The longest answer to a sign-in that is read, in bytes; 1 MiB.
+    pub fn sign_in_cap(mut self, bytes: usize) -> Self {
+        self.sign_in_cap = bytes;
+        self
+    }
+
+    /// Another clock than the system's, such as one that a test moves.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Settings of the HTTP client beyond these, such as a proxy.
+    ///
+    /// Whatever could carry a secret elsewhere or a call out twice is overridden: redirects,
+    /// retries, referers, verbose logs, plain HTTP to other machines, the TLS backend, and proxies
+    /// for loopback. Cookies are not, since their switch is behind a feature of reqwest's: leave it
+    /// off.
+    pub fn reqwest(
+        mut self,
+        customize: impl Fn(ReqwestBuilder) -> ReqwestBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.customize = Arc::new(customize);
+        self
+    }
+
+    /// Answers requests by a script instead of over HTTP.
+    #[cfg(feature = "test-util")]
+    pub fn scripted<F, A>(mut self, script: F) -> Self
+    where
+        F: Fn(Request<Bytes>) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'static,
+    {
+        self.script = Some(Script::new(script));
+        self
+    }
+
+    /// What looks wrong about the credentials without being certainly wrong.
+    pub fn warnings(&self) -> Vec<CredentialsWarning> {
+        self.credentials.warnings()
+    }
+
+    /// The client. Nothing is sent, and nothing is started, before its first call.
+    pub fn build(self) -> Client {
+        for warning in self.credentials.warnings() {
+            log::warn!("{warning}");
+        }
+        let now = self.clock.now();
+        let http = Http::new(Policy {
+            environment: self.environment.clone(),
+            connect_limit: self.connect_limit,
+            customize: self.customize,
+        });
+        #[cfg(feature = "test-util")]
+        let transport = self
+            .script
+            .map_or_else(|| Transport::Http(Box::new(http)), Transport::Scripted);
+        #[cfg(not(feature = "test-util"))]
+        let transport = Transport::Http(Box::new(http));
+        let key = Arc::new(KeyLimits::new(now));
+        let account = Arc::new(Account::new(self.environment, self.credentials, key));
+        let renewer = Renewer::new(self.settings.renewal);
+        let shared = Arc::new(Shared {
+            session: Mutex::new(Session::new(Arc::clone(&account), self.settings, now)),
+            account,
+            transport,
+            clock: self.clock,
+            renewer,
+            sign_in_cap: self.sign_in_cap,
+            call_cap: self.call_cap,
+        });
+        let alarm: Weak<dyn Alarm> = Arc::downgrade(&shared) as Weak<dyn Alarm>;
+        shared.clock.on_jump(alarm);
+        Client { shared }
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("environment", &self.environment)
+            .field("credentials", &self.credentials)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,246 @@
+//! The loop that runs every operation: step, do what it says, read, settle, wake, again.
+//!
+//! It decides nothing. What happens next is the core's word; this file only knows how to lock,
+//! send, spawn and wait.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bill_session_core::{
+    Account, Call, CallId, Error, Finished, InFlight, Misuse, Outcome, Session, SignIn,
+    SignInEnded, SignInId, Step, Wake,
+};
+use bill_session_host::{Alarm, Clock};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep};
+
+use crate::renewal::Renewer;
+use crate::transport::Transport;
+
+/// How often a sign-in says that somebody works on it.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// What all clones of a client share.
+pub(crate) struct Shared {
+    pub(crate) account: Arc<Account>,
+    pub(crate) session: Mutex<Session<Waker>>,
+    pub(crate) transport: Transport,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) renewer: Renewer,
+    pub(crate) sign_in_cap: usize,
+    pub(crate) call_cap: usize,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Changes the session, and wakes whom that concerns once the lock is let go.
+    pub(crate) fn with<R>(
+        &self,
+        change: impl FnOnce(&mut Session<Waker>, Instant) -> (R, Wake<Waker>),
+    ) -> R {
+        let now = self.now();
+        let (result, wake) = change(&mut self.lock(), now);
+        for waker in wake {
+            waker.wake();
+        }
+        result
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Session<Waker>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Alarm for Shared {
+    fn ring(&self) {
+        self.with(|session, _| ((), session.wake_all()));
+        self.renewer.look_again();
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.renewer.look_again();
+    }
+}
+
+/// Runs one operation to its end.
+pub(crate) async fn run<T: DeserializeOwned>(
+    shared: &Arc<Shared>,
+    call: Call,
+) -> Result<Finished<T>, Error> {
+    if Handle::try_current().is_err() {
+        return Err(Error::Misuse(Misuse::NoRuntime));
+    }
+    let mut guard = CallGuard { shared, id: None };
+    let mut next = Some(call);
+    loop {
+        match step(shared, &mut next).await {
+            Step::Exchange(in_flight) => {
+                guard.id = Some(in_flight.id());
+                match exchange(shared, in_flight).await {
+                    Outcome::Again(call) => next = Some(call),
+                    Outcome::Done(answer) => return guard.ended(Ok(Finished::Answer(answer))),
+                    Outcome::Failed(error) => return guard.ended(Err(error)),
+                }
+            }
+            Step::SignIn(sign_in, call, until) => {
+                guard.id = call.id();
+                next = Some(call);
+                spawn(shared, sign_in);
+                pause(shared, until).await;
+            }
+            Step::Wait(call, until) => {
+                guard.id = call.id();
+                next = Some(call);
+                pause(shared, until).await;
+            }
+            Step::Ready(lease) => return guard.ended(Ok(Finished::Ready(lease))),
+            Step::Done => return guard.ended(Ok(Finished::Nothing)),
+            Step::Refuse(error) => return guard.ended(Err(error)),
+        }
+    }
+}
+
+async fn step(shared: &Shared, next: &mut Option<Call>) -> Step {
+    poll_fn(|context| {
+        let call = next.take();
+        Poll::Ready(call.map_or(Step::Done, |call| {
+            shared.with(|session, now| call.step(session, || context.waker().clone(), now))
+        }))
+    })
+    .await
+}
+
+async fn exchange<T: DeserializeOwned>(shared: &Shared, in_flight: InFlight) -> Outcome<T> {
+    let (request, limit) = (in_flight.request(), in_flight.limit());
+    let answer = shared.transport.send(request, limit, shared.call_cap).await;
+    let heard = in_flight.read(answer);
+    shared.with(|session, now| heard.settle(session, now))
+}
+
+/// Runs a sign-in on a task of its own, since it serves more callers than the one that began it.
+fn spawn(shared: &Arc<Shared>, sign_in: SignIn) {
+    let guard = SignInGuard {
+        shared: Arc::clone(shared),
+        id: Some(sign_in.id()),
+    };
+    // A runtime that is shutting down drops the task, and with it the guard.
+    tokio::spawn(async move {
+        let shared = Arc::clone(&guard.shared);
+        if let SignInEnded::LogOut(call) = run_sign_in(guard, sign_in).await {
+            // Nobody waits for this; a session that could not be logged out idles out at BILL.
+            let _told: Result<Finished<IgnoredAny>, Error> = Box::pin(run(&shared, call)).await;
+        }
+    });
+}
+
+async fn run_sign_in(mut guard: SignInGuard, sign_in: SignIn) -> SignInEnded {
+    let shared = Arc::clone(&guard.shared);
+    let (id, request, limit) = (sign_in.id(), sign_in.request(), sign_in.limit());
+    let answer = beating(
+        &shared,
+        id,
+        shared.transport.send(request, limit, shared.sign_in_cap),
+    );
+    let heard = sign_in.read(answer.await);
+    let ended = shared.with(|session, now| heard.settle(session, now));
+    guard.id = None;
+    if let SignInEnded::Stored {
+        not_followed: Some(host),
+    } = &ended
+    {
+        log::warn!("BILL's apiEndPoint names {host}, which is not followed");
+    }
+    shared.renewer.look_again();
+    ended
+}
+
+/// Runs `work`, and tells the session once a second that it is being worked on.
+async fn beating<R>(shared: &Shared, id: SignInId, work: impl Future<Output = R>) -> R {
+    let mut work = pin!(work);
+    let mut timer = pin!(sleep(BEAT));
+    poll_fn(|context| {
+        if let Poll::Ready(result) = work.as_mut().poll(context) {
+            return Poll::Ready(result);
+        }
+        while timer.as_mut().poll(context).is_ready() {
+            shared.lock().beat(id, shared.now());
+            timer.set(sleep(BEAT));
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Waits until `until`, or until woken: whichever comes first.
+async fn pause(shared: &Shared, until: Instant) {
+    let timer = sleep(until.saturating_duration_since(shared.now()));
+    Pause {
+        timer: pin!(timer),
+        polled: false,
+    }
+    .await;
+}
+
+struct Pause<'a> {
+    timer: Pin<&'a mut Sleep>,
+    polled: bool,
+}
+
+impl Future for Pause<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        // The session has the waker already: being polled again means being woken.
+        if std::mem::replace(&mut self.polled, true) {
+            return Poll::Ready(());
+        }
+        self.timer.as_mut().poll(context)
+    }
+}
+
+/// Tells the session when a caller goes away in the middle of its call.
+struct CallGuard<'a> {
+    shared: &'a Shared,
+    id: Option<CallId>,
+}
+
+impl CallGuard<'_> {
+    /// The call has ended by itself.
+    fn ended<R>(mut self, result: R) -> R {
+        self.id = None;
+        result
+    }
+}
+
+impl Drop for CallGuard<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.shared
+                .with(|session, now| ((), session.cancel(id, now)));
+        }
+    }
+}
+
+/// Tells the session when the task of a sign-in goes away before it has ended.
+struct SignInGuard {
+    shared: Arc<Shared>,
+    id: Option<SignInId>,
+}
+
+impl Drop for SignInGuard {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.shared
+                .with(|session, now| ((), session.cancel_sign_in(id, now)));
+        }
+    }
+}

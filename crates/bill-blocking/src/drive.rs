@@ -1,0 +1,170 @@
+//! The loop that runs every operation: step, do what it says, read, settle, wake, again.
+//!
+//! It decides nothing. What happens next is the core's word; this file only knows how to lock,
+//! send and park.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Instant;
+
+use bill_session_core::{
+    Account, Call, CallId, Error, Finished, InFlight, Outcome, Session, SignIn, SignInEnded,
+    SignInId, Step, Wake,
+};
+use bill_session_host::{Alarm, Clock};
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::renewal::Renewer;
+use crate::transport::Transport;
+
+/// What all clones of a client share.
+pub(crate) struct Shared {
+    pub(crate) account: Arc<Account>,
+    pub(crate) session: Mutex<Session<Thread>>,
+    pub(crate) transport: Transport,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) renewer: Renewer,
+    pub(crate) sign_in_cap: usize,
+    pub(crate) call_cap: usize,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Changes the session, and wakes whom that concerns once the lock is let go.
+    pub(crate) fn with<R>(
+        &self,
+        change: impl FnOnce(&mut Session<Thread>, Instant) -> (R, Wake<Thread>),
+    ) -> R {
+        let now = self.now();
+        let (result, wake) = change(&mut self.lock(), now);
+        for thread in wake {
+            thread.unpark();
+        }
+        result
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Session<Thread>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Alarm for Shared {
+    fn ring(&self) {
+        self.with(|session, _| ((), session.wake_all()));
+        self.renewer.look_again();
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.renewer.look_again();
+    }
+}
+
+/// Runs one operation to its end.
+pub(crate) fn run<T: DeserializeOwned>(shared: &Shared, call: Call) -> Result<Finished<T>, Error> {
+    let mut guard = CallGuard { shared, id: None };
+    let mut call = call;
+    loop {
+        let step = shared.with(|session, now| call.step(session, thread::current, now));
+        call = match step {
+            Step::Exchange(in_flight) => {
+                guard.id = Some(in_flight.id());
+                match exchange(shared, in_flight) {
+                    Outcome::Again(call) => call,
+                    Outcome::Done(answer) => return guard.ended(Ok(Finished::Answer(answer))),
+                    Outcome::Failed(error) => return guard.ended(Err(error)),
+                }
+            }
+            Step::SignIn(sign_in, call, _) => {
+                guard.id = call.id();
+                sign_in_here(shared, sign_in);
+                call
+            }
+            Step::Wait(call, until) => {
+                guard.id = call.id();
+                thread::park_timeout(until.saturating_duration_since(shared.now()));
+                call
+            }
+            Step::Ready(lease) => return guard.ended(Ok(Finished::Ready(lease))),
+            Step::Done => return guard.ended(Ok(Finished::Nothing)),
+            Step::Refuse(error) => return guard.ended(Err(error)),
+        };
+    }
+}
+
+fn exchange<T: DeserializeOwned>(shared: &Shared, in_flight: InFlight) -> Outcome<T> {
+    let answer = shared
+        .transport
+        .send(in_flight.request(), in_flight.limit(), shared.call_cap);
+    let heard = in_flight.read(answer);
+    shared.with(|session, now| heard.settle(session, now))
+}
+
+/// Runs a sign-in on the thread that got it; it may take longer than the call that began it.
+fn sign_in_here(shared: &Shared, sign_in: SignIn) {
+    let mut guard = SignInGuard {
+        shared,
+        id: Some(sign_in.id()),
+    };
+    let answer = shared
+        .transport
+        .send(sign_in.request(), sign_in.limit(), shared.sign_in_cap);
+    let heard = sign_in.read(answer);
+    let ended = shared.with(|session, now| heard.settle(session, now));
+    guard.id = None;
+    shared.renewer.look_again();
+    match ended {
+        SignInEnded::Stored {
+            not_followed: Some(host),
+        } => {
+            log::warn!("BILL's apiEndPoint names {host}, which is not followed");
+        }
+        SignInEnded::LogOut(call) => {
+            // Nobody waits for this; a session that could not be logged out idles out at BILL.
+            let _told: Result<Finished<IgnoredAny>, Error> = run(shared, call);
+        }
+        SignInEnded::Stored { not_followed: None } | SignInEnded::Failed | SignInEnded::Stale => {}
+    }
+}
+
+/// Tells the session when a caller panics in the middle of its call.
+struct CallGuard<'a> {
+    shared: &'a Shared,
+    id: Option<CallId>,
+}
+
+impl CallGuard<'_> {
+    /// The call has ended by itself.
+    fn ended<R>(mut self, result: R) -> R {
+        self.id = None;
+        result
+    }
+}
+
+impl Drop for CallGuard<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.shared
+                .with(|session, now| ((), session.cancel(id, now)));
+        }
+    }
+}
+
+/// Tells the session when the thread of a sign-in panics before it has ended.
+struct SignInGuard<'a> {
+    shared: &'a Shared,
+    id: Option<SignInId>,
+}
+
+impl Drop for SignInGuard<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.shared
+                .with(|session, now| ((), session.cancel_sign_in(id, now)));
+        }
+    }
+}

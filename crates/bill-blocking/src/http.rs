@@ -1,0 +1,148 @@
+//! One request out, one answer in, over ureq; what is unsafe for credentials is switched off.
+
+use std::io;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bill_session_core::{Environment, TransportError};
+use bytes::Bytes;
+use http::uri::Scheme;
+use http::{Request, Response, Uri};
+use ureq::config::{Config, ConfigBuilder};
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::typestate::AgentScope;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Error};
+
+/// As many addresses of one name as ureq takes.
+const ADDRESSES: usize = 16;
+
+/// The HTTP client.
+#[derive(Debug)]
+pub(crate) struct Http {
+    agent: Agent,
+    /// The limit that the agent itself has; any other is set with the request.
+    usual: Duration,
+}
+
+impl Http {
+    pub(crate) fn new(
+        environment: &Environment,
+        connect_limit: Duration,
+        sign_in_limit: Duration,
+        customize: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
+    ) -> Self {
+        let config = safe(customize(Config::builder()), environment)
+            .timeout_connect(Some(connect_limit))
+            // ureq keeps the TLS settings that it has built, certificates included, only if the
+            // first exchange has no settings of its own. That one is always a sign-in.
+            .timeout_global(Some(sign_in_limit))
+            .build();
+        let agent = Agent::with_parts(config, DefaultConnector::default(), PlainResolver);
+        Self {
+            agent,
+            usual: sign_in_limit,
+        }
+    }
+
+    /// Sends `request`, and reads the answer up to `cap` bytes, within `limit`.
+    pub(crate) fn send(
+        &self,
+        request: Request<Bytes>,
+        limit: Duration,
+        cap: usize,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let (head, body) = request.into_parts();
+        let request = Request::from_parts(head, &body[..]);
+        let answer = if limit == self.usual {
+            self.agent.run(request)
+        } else {
+            let limited = self
+                .agent
+                .configure_request(request)
+                .timeout_global(Some(limit));
+            self.agent.run(limited.build())
+        };
+        let (head, mut body) = answer.map_err(told)?.into_parts();
+        let cap = u64::try_from(cap).unwrap_or(u64::MAX);
+        let body = body.with_config().limit(cap).read_to_vec().map_err(told)?;
+        Ok(Response::from_parts(head, body.into()))
+    }
+}
+
+/// Overrides whatever could carry a secret elsewhere, or hide BILL's own error.
+fn safe(
+    builder: ConfigBuilder<AgentScope>,
+    environment: &Environment,
+) -> ConfigBuilder<AgentScope> {
+    let tls = TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .root_certs(RootCerts::PlatformVerifier)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
+    let builder = builder
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .save_redirect_history(false)
+        .https_only(environment.is_https())
+        .tls_config(tls);
+    if environment.is_loopback() {
+        builder.proxy(None)
+    } else {
+        builder
+    }
+}
+
+/// Looks names up on the calling thread.
+///
+/// ureq's own starts a thread for every request that has a time limit. The system's look-up has a
+/// limit of its own, which is not this client's.
+#[derive(Debug)]
+struct PlainResolver;
+
+impl Resolver for PlainResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        _timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let scheme = uri.scheme().unwrap_or(&Scheme::HTTPS);
+        let name = uri
+            .authority()
+            .and_then(|authority| DefaultResolver::host_and_port(scheme, authority))
+            .ok_or_else(|| Error::BadUri("it has no host".to_owned()))?;
+        let found = name.to_socket_addrs().map_err(|_| Error::HostNotFound)?;
+        let mut addresses = self.empty();
+        for address in config.ip_family().keep_wanted(found).take(ADDRESSES) {
+            addresses.push(address);
+        }
+        if addresses.is_empty() {
+            Err(Error::HostNotFound)
+        } else {
+            Ok(addresses)
+        }
+    }
+}
+
+fn told(error: Error) -> TransportError {
+    match error {
+        Error::BodyExceedsLimit(_) => TransportError::too_large(),
+        Error::Timeout(_) => TransportError::timeout(error),
+        Error::HostNotFound => TransportError::lookup(error),
+        Error::ConnectionFailed | Error::Tls(_) | Error::Rustls(_) => {
+            TransportError::connect(error)
+        }
+        Error::Io(ref io) => match io.kind() {
+            io::ErrorKind::TimedOut => TransportError::timeout(error),
+            io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable => TransportError::connect(error),
+            _ => TransportError::other(error),
+        },
+        _ => TransportError::other(error),
+    }
+}

@@ -1,0 +1,105 @@
+//! The thread that renews an idle session, for clients that ask for one.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use bill_session_core::{Call, Error, Finished, Renewal};
+use serde::de::IgnoredAny;
+
+use crate::drive::{Shared, run};
+
+/// The longest sleep: a machine that was asleep itself is noticed that late at most.
+const LONGEST_NAP: Duration = Duration::from_millis(60_000);
+
+/// Whether there is a renewal thread, and how to rouse it.
+pub(crate) struct Renewer {
+    wanted: bool,
+    running: Arc<AtomicBool>,
+    bell: Arc<Bell>,
+}
+
+impl Renewer {
+    pub(crate) fn new(renewal: Renewal) -> Self {
+        let wanted = renewal != Renewal::OnDemand;
+        Self {
+            wanted,
+            running: Arc::default(),
+            bell: Arc::default(),
+        }
+    }
+
+    /// Something has changed: when to renew, or whether anybody is left to renew for.
+    pub(crate) fn look_again(&self) {
+        if self.wanted {
+            self.bell.ring();
+        }
+    }
+
+    /// Starts the thread, unless it lives: with the first call.
+    pub(crate) fn ensure(&self, shared: &Arc<Shared>) {
+        if !self.wanted || self.running.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let alive = Alive(Arc::clone(&self.running));
+        let (shared, bell) = (Arc::downgrade(shared), Arc::clone(&self.bell));
+        let renewer = thread::Builder::new().name("bill-renewal".to_owned());
+        if let Err(error) = renewer.spawn(move || renew(&shared, &bell, &alive)) {
+            // The session is still renewed on demand, and the next call tries again.
+            log::warn!("no thread to renew the session with: {error}");
+        }
+    }
+}
+
+/// Renews whenever the session says so, until nobody holds a client any more.
+fn renew(shared: &Weak<Shared>, bell: &Bell, _alive: &Alive) {
+    while let Some(strong) = shared.upgrade() {
+        let (due, now) = {
+            let session = strong.lock();
+            (session.renew_at(), strong.now())
+        };
+        match due.map(|due| due.saturating_duration_since(now)) {
+            Some(Duration::ZERO) => {
+                let call = Call::renewal(&strong.lock());
+                let renewed: Result<Finished<IgnoredAny>, Error> = run(&strong, call);
+                if let Err(error) = renewed {
+                    log::info!("the session was not renewed: {error}");
+                }
+            }
+            wait => {
+                drop(strong);
+                bell.wait(wait.unwrap_or(LONGEST_NAP).min(LONGEST_NAP));
+            }
+        }
+    }
+}
+
+/// Something to sleep by.
+#[derive(Default)]
+struct Bell {
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits until it rings, or has rung since the last wait, or `nap` is over.
+    fn wait(&self, nap: Duration) {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(rung, nap, |rung| !*rung);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+    }
+}
+
+struct Alive(Arc<AtomicBool>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::call::{Call, Task};
+use crate::call::{Call, Task, V2};
 use crate::credentials::{Credentials, DevKey, OrgId, Principal, SessionId};
 use crate::environment::Environment;
 use crate::error::Misuse;
@@ -103,8 +103,12 @@ impl Account {
     pub fn v2<D: Serialize + ?Sized>(&self, path: &str, data: &D) -> Result<Call, Misuse> {
         let operation = Operation::new(path, &self.held)?;
         let json = serde_json::to_string(data).map_err(|_| Misuse::Data)?;
-        let data = if json == "null" { String::new() } else { encode_data(&json) };
-        Ok(Call::new(Task::V2 { operation, data: data.into() }))
+        let data = if json == "null" {
+            String::new()
+        } else {
+            encode_data(&json)
+        };
+        Ok(Call::new(Task::V2(Arc::new(V2 { operation, data }))))
     }
 
     /// A list of all entries of a kind, such as `list("Vendor")`, read page by page.

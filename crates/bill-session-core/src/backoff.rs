@@ -59,6 +59,7 @@ impl Jitter {
 }
 
 /// `now + wait`, or far away when the sum does not exist.
+#[inline]
 pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     now.checked_add(wait)

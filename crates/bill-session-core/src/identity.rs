@@ -34,6 +34,7 @@ impl Identity {
     }
 
     /// Counts the principals that there were; a session of an older one is not used any more.
+    #[inline]
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }

@@ -8,19 +8,19 @@ mod code;
 mod credentials;
 mod environment;
 mod error;
+mod exchange;
 mod identity;
+mod lease;
 mod limits;
 mod line;
 mod list;
 mod pump;
 mod session;
+mod sign_in;
 mod wire;
 
 pub use account::Account;
-pub use call::{
-    Call, Finished, Heard, HeardSignIn, InFlight, Lease, Outcome, SignIn, SignInEnded, SignInId,
-    Step,
-};
+pub use call::{Call, Step};
 pub use code::Code;
 pub use credentials::{
     Credentials, CredentialsWarning, DevKey, Field, InvalidField, InvalidReason, OrgId, Principal,
@@ -31,9 +31,12 @@ pub use error::{
     ApiError, Blame, Cause, DecodeError, Error, ForeignAnswer, ForeignKind, Limit, Misuse,
     TransportError,
 };
+pub use exchange::{Finished, Heard, InFlight, Outcome};
+pub use lease::Lease;
 pub use limits::KeyLimits;
 pub use line::{CallId, Wake};
 pub use list::List;
 pub use pump::{Renewal, Session, Settings};
 pub use session::{Asked, Attempt, Ended, Generation, Landed, Lifetime, Phase, SessionMachine};
+pub use sign_in::{HeardSignIn, SignIn, SignInEnded, SignInId};
 pub use wire::Verdict;

@@ -105,6 +105,7 @@ impl KeyLimits {
     }
 
     /// Counts a call; an error tells from when on there is room for one.
+    #[inline]
     pub(crate) fn begin_call(&self, now: Instant) -> Result<(), Instant> {
         self.calls_open(now)?;
         let before = self.current.fetch_add(1, Ordering::Relaxed);
@@ -117,6 +118,7 @@ impl KeyLimits {
     }
 
     /// Whether a call may begin; an error tells from when on one may.
+    #[inline]
     pub(crate) fn calls_open(&self, now: Instant) -> Result<(), Instant> {
         if self.closed.load(Ordering::Acquire) {
             let mut slow = self.slow();
@@ -203,6 +205,7 @@ impl KeyLimits {
         self.minute.store(minute, Ordering::Release);
     }
 
+    #[inline]
     fn minute_of(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.origin).as_secs() / 60
     }

@@ -18,6 +18,9 @@ use crate::error::Cause;
 /// How long a waiter that was woken has time to take up its slot.
 pub(crate) const ASSIGNMENT: Duration = Duration::from_millis(250);
 
+/// No organisation has more calls in flight than this, whatever the settings say.
+const MOST_SLOTS: usize = 100_000;
+
 /// The number that a call has for life, in the order of first steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub(crate) u64);
@@ -120,7 +123,7 @@ pub(crate) struct Line<W> {
 
 impl<W> Line<W> {
     pub(crate) fn new(slots: usize) -> Self {
-        let slots = slots.max(1);
+        let slots = slots.clamp(1, MOST_SLOTS);
         Self {
             waiters: VecDeque::new(),
             slots: vec![Slot::Free; slots].into(),
@@ -135,6 +138,7 @@ impl<W> Line<W> {
         CallId(self.numbers)
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.waiters.is_empty()
     }
@@ -143,6 +147,7 @@ impl<W> Line<W> {
         self.waiters.len()
     }
 
+    #[inline]
     pub(crate) fn has_free_slot(&self) -> bool {
         self.free > 0
     }
@@ -166,13 +171,11 @@ impl<W> Line<W> {
         exchanges.filter_map(|slot| slot.until()).max()
     }
 
-    /// Whether a slot is assigned to a waiter that needs a session.
-    pub(crate) fn has_assigned_for_session(&self) -> bool {
-        self.slots.iter().any(|slot| match slot {
-            Slot::Assigned { id, .. } => self
-                .find(*id)
-                .is_some_and(|at| self.waiters[at].need != Need::Slot),
-            _ => false,
+    /// What those wait for who have a slot assigned.
+    pub(crate) fn assigned(&self) -> impl Iterator<Item = Need> {
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Assigned { id, .. } => self.find(*id).map(|at| self.waiters[at].need),
+            _ => None,
         })
     }
 
@@ -218,7 +221,7 @@ impl<W> Line<W> {
 
     /// It goes on waiting, and is to be woken by `token`.
     pub(crate) fn waits(&mut self, at: usize, token: W, wake: &mut Wake<W>) {
-        wake.spent.extend(self.waiters[at].token.replace(token));
+        wake.spend(self.waiters[at].token.replace(token));
     }
 
     /// It leaves the line; a slot that was assigned to it is free.
@@ -226,7 +229,7 @@ impl<W> Line<W> {
         self.unassign(at);
         if let Some(waiter) = self.waiters.remove(at) {
             self.logouts -= usize::from(waiter.need == Need::Slot);
-            wake.spent.extend(waiter.token);
+            wake.spend(waiter.token);
         }
     }
 
@@ -241,20 +244,20 @@ impl<W> Line<W> {
             if waiter.need == Need::Slot {
                 self.waiters.push_back(waiter);
             } else {
-                wake.woken.extend(waiter.token);
+                wake.add(waiter.token);
             }
         }
     }
 
     /// Wakes a waiter, and keeps its place.
     pub(crate) fn wake(&mut self, at: usize, wake: &mut Wake<W>) {
-        wake.woken.extend(self.waiters[at].token.take());
+        wake.add(self.waiters[at].token.take());
     }
 
     /// Wakes everyone.
     pub(crate) fn wake_all(&mut self, wake: &mut Wake<W>) {
         for waiter in &mut self.waiters {
-            wake.woken.extend(waiter.token.take());
+            wake.add(waiter.token.take());
         }
     }
 
@@ -262,7 +265,7 @@ impl<W> Line<W> {
     pub(crate) fn wake_slotless(&mut self, wake: &mut Wake<W>) {
         for waiter in &mut self.waiters {
             if matches!(waiter.need, Need::Session { .. }) {
-                wake.woken.extend(waiter.token.take());
+                wake.add(waiter.token.take());
             }
         }
     }
@@ -311,7 +314,7 @@ impl<W> Line<W> {
         at: usize,
         until: Instant,
         wake: &mut Wake<W>,
-    ) -> Option<usize> {
+    ) -> Option<u32> {
         let index = self.waiters[at].slot.take();
         if let Some(index) = index {
             self.slots[index] = Slot::Exchange {
@@ -320,7 +323,19 @@ impl<W> Line<W> {
             };
         }
         self.leave(at, wake);
-        index
+        u32::try_from(index?).ok()
+    }
+
+    /// A free slot goes to an exchange of somebody who does not stand in line.
+    #[inline]
+    pub(crate) fn occupy(&mut self, id: CallId, until: Instant) -> Option<u32> {
+        let index = self
+            .slots
+            .iter()
+            .position(|slot| matches!(slot, Slot::Free))?;
+        self.slots[index] = Slot::Exchange { id, until };
+        self.free -= 1;
+        u32::try_from(index).ok()
     }
 
     /// The waiter's slot becomes a sign-in's; the waiter stays in line.
@@ -331,7 +346,9 @@ impl<W> Line<W> {
     }
 
     /// The exchange of `id` in this slot is over.
-    pub(crate) fn end_exchange(&mut self, index: usize, id: CallId) {
+    #[inline]
+    pub(crate) fn end_exchange(&mut self, index: u32, id: CallId) {
+        let index = index as usize;
         if matches!(self.slots[index], Slot::Exchange { id: user, .. } if user == id) {
             self.free_slot(index);
         }
@@ -340,7 +357,9 @@ impl<W> Line<W> {
     /// Whatever exchange of `id` is in flight is over.
     pub(crate) fn end_exchanges_of(&mut self, id: CallId) {
         for index in 0..self.slots.len() {
-            self.end_exchange(index, id);
+            if matches!(self.slots[index], Slot::Exchange { id: user, .. } if user == id) {
+                self.free_slot(index);
+            }
         }
     }
 
@@ -370,6 +389,7 @@ impl<W> Line<W> {
         }
     }
 
+    #[inline]
     fn free_slot(&mut self, index: usize) {
         if self.slots[index] != Slot::Free {
             self.slots[index] = Slot::Free;
@@ -379,9 +399,14 @@ impl<W> Line<W> {
 }
 
 /// The tokens of callers to wake, once the lock around the session is let go.
+///
+/// It is a pointer, and nearly always a null one: most steps wake nobody.
 #[derive(Debug)]
 #[must_use = "those who are not woken wait for up to a second too long"]
-pub struct Wake<W> {
+pub struct Wake<W>(Option<Box<Tokens<W>>>);
+
+#[derive(Debug)]
+struct Tokens<W> {
     woken: Vec<W>,
     /// Tokens that are not needed any more: dropping one may run foreign code, so that they too
     /// leave the lock first.
@@ -389,29 +414,50 @@ pub struct Wake<W> {
 }
 
 impl<W> Wake<W> {
+    #[inline]
     pub(crate) fn nobody() -> Self {
-        Self {
-            woken: Vec::new(),
-            spent: Vec::new(),
-        }
+        Self(None)
     }
 
     /// How many are to be woken.
     pub fn len(&self) -> usize {
-        self.woken.len()
+        self.0.as_ref().map_or(0, |tokens| tokens.woken.len())
     }
 
     /// Whether nobody is to be woken.
     pub fn is_empty(&self) -> bool {
-        self.woken.is_empty()
+        self.len() == 0
+    }
+
+    fn add(&mut self, token: Option<W>) {
+        if let Some(token) = token {
+            self.tokens().woken.push(token);
+        }
+    }
+
+    fn spend(&mut self, token: Option<W>) {
+        if let Some(token) = token {
+            self.tokens().spent.push(token);
+        }
+    }
+
+    fn tokens(&mut self) -> &mut Tokens<W> {
+        let none = || {
+            Box::new(Tokens {
+                woken: Vec::new(),
+                spent: Vec::new(),
+            })
+        };
+        self.0.get_or_insert_with(none)
     }
 }
 
 impl<W> IntoIterator for Wake<W> {
     type Item = W;
-    type IntoIter = std::vec::IntoIter<W>;
+    type IntoIter = std::iter::Flatten<std::option::IntoIter<Vec<W>>>;
 
+    #[inline]
     fn into_iter(self) -> Self::IntoIter {
-        self.woken.into_iter()
+        self.0.map(|tokens| tokens.woken).into_iter().flatten()
     }
 }

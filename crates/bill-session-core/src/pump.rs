@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::account::{Account, SignedIn};
 use crate::backoff::later;
-use crate::call::{Call, SignInId, Task};
+use crate::call::{Call, Ticket};
 use crate::error::Cause;
 use crate::line::{CallId, Line, Need, Told, Wake};
 use crate::session::{Asked, Attempt, Ended, Generation, Lifetime, Phase, SessionMachine};
+use crate::sign_in::SignInId;
 use crate::wire::Verdict;
 
 const IDLE_LIMIT: Duration = Duration::from_secs(35 * 60);
@@ -78,6 +79,8 @@ impl Default for Settings {
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// The longest that a waiter waits without looking again.
 const GLANCE: Duration = Duration::from_secs(1);
+/// The most handles on a session that are kept.
+const SPARES: usize = 8;
 /// The shortest time between two renewals.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 
@@ -96,6 +99,9 @@ pub struct Session<W> {
     version: u64,
     /// Time as the latest caller knew it.
     last: Instant,
+    /// Handles on the current session, kept from call to call: to copy one and drop it again would
+    /// be a good part of what a session costs a call.
+    spare: Vec<Arc<SignedIn>>,
     /// Nothing lapses before then.
     due: Instant,
     last_beat: Instant,
@@ -110,6 +116,7 @@ impl<W> Session<W> {
         Self {
             machine: SessionMachine::new(settings.seed),
             line: Line::new(settings.max_in_flight),
+            spare: Vec::with_capacity(settings.max_in_flight.min(SPARES)),
             refused: None,
             version: account.identity.version(),
             last: now,
@@ -206,6 +213,7 @@ impl<W> Session<W> {
         let mut wake = Wake::nobody();
         let now = self.clamp(now);
         let forgotten = self.machine.sign_out();
+        self.spare.clear();
         self.line.dismiss(&mut wake);
         self.pump(now, &mut wake);
         (forgotten.map(Call::logout), wake)
@@ -250,7 +258,14 @@ impl<W> Session<W> {
     /// A tenth of the idle limit before the session idles out, so that there is time for retries.
     fn keep_alive_at(&self) -> Option<Instant> {
         let limit = self.machine.lifetime()?.idle_limit()?;
-        self.machine.ends_at()?.checked_sub(limit / 10)
+        let idles_out_at = self.machine.idles_out_at()?;
+        // What ends before it idles out cannot be kept alive.
+        let ends_first = self.machine.ends_at()? < idles_out_at;
+        if ends_first {
+            None
+        } else {
+            idles_out_at.checked_sub(limit / 10)
+        }
     }
 
     /// A renewal begins: it counts, and the next one keeps its distance.
@@ -302,6 +317,7 @@ impl<W> Session<W> {
     pub(crate) fn accepted(&mut self, attempt: Attempt, not_followed: Option<String>) {
         self.account.identity.lift(attempt.version());
         self.account.key.lift();
+        self.spare.clear();
         self.refused = None;
         self.not_followed = not_followed;
     }
@@ -332,8 +348,13 @@ impl<W> Session<W> {
 
     /// The session of this generation was called invalid.
     pub(crate) fn invalid(&mut self, generation: Generation, now: Instant, wake: &mut Wake<W>) {
-        if self.machine.invalid(generation, now) == Ended::Failed {
-            self.tell_of_failure(wake);
+        match self.machine.invalid(generation, now) {
+            Ended::Nothing => {}
+            Ended::SignedOut => self.spare.clear(),
+            Ended::Failed => {
+                self.spare.clear();
+                self.tell_of_failure(wake);
+            }
         }
     }
 
@@ -380,6 +401,14 @@ impl<W> Session<W> {
 
     /// Grants whatever can be granted now.
     pub(crate) fn pump(&mut self, now: Instant, wake: &mut Wake<W>) {
+        self.notice(now, wake);
+        if !self.line.is_empty() && self.line.has_free_slot() {
+            self.grant(now, wake);
+        }
+    }
+
+    /// Draws the consequences of what time and others have done.
+    pub(crate) fn notice(&mut self, now: Instant, wake: &mut Wake<W>) {
         let version = self.account.identity.version();
         if version != self.version {
             self.replaced(version, wake);
@@ -387,11 +416,9 @@ impl<W> Session<W> {
         if now >= self.due {
             self.lapse(now, wake);
         }
-        if !self.line.is_empty() && self.line.has_free_slot() {
-            self.grant(now, wake);
-        }
     }
 
+    #[cold]
     fn replaced(&mut self, version: u64, wake: &mut Wake<W>) {
         self.version = version;
         let void = self
@@ -402,12 +429,14 @@ impl<W> Session<W> {
             self.line.end_sign_in(attempt.id);
         }
         self.machine.credentials_replaced(version);
+        self.spare.clear();
         self.refused = None;
         self.renewals = 0;
         self.line.forget_told();
         self.line.wake_all(wake);
     }
 
+    #[cold]
     fn lapse(&mut self, now: Instant, wake: &mut Wake<W>) {
         if self.machine.expire(now) {
             self.tell_of_failure(wake);
@@ -443,7 +472,10 @@ impl<W> Session<W> {
         }
         let refused = self.refusal().is_some();
         let calls_open = self.account.key.calls_open(now).is_ok();
-        let mut signing_in = self.line.has_assigned_for_session();
+        let mut signing_in = self
+            .line
+            .assigned()
+            .any(|need| self.needs_sign_in(need, now));
         for at in 0..self.line.len() {
             if !self.line.has_free_slot() {
                 return;
@@ -452,11 +484,7 @@ impl<W> Session<W> {
             if !waiter.is_ready_at(now) {
                 continue;
             }
-            let asked = match waiter.need {
-                Need::Session { min_left } => self.machine.ask(later(now, min_left)),
-                Need::Exchange | Need::Slot => self.machine.ask(now),
-            };
-            let granted = match (waiter.need, asked) {
+            let granted = match (waiter.need, self.ask(waiter.need, now)) {
                 (Need::Slot, _) => true,
                 (Need::Exchange, Asked::Ready(..)) => calls_open,
                 (Need::Session { .. }, Asked::Ready(..)) => {
@@ -477,37 +505,60 @@ impl<W> Session<W> {
         }
     }
 
-    /// Whether a lease with so much time left can ever be had.
-    pub(crate) fn can_have_left(&self, min_left: Duration) -> bool {
-        let is_token = self.account.identity.current().0.is_token();
-        self.lifetime(is_token)
-            .longest()
-            .is_none_or(|longest| min_left < longest)
+    /// Whether there is a session for who needs it like this.
+    pub(crate) fn ask(&self, need: Need, now: Instant) -> Asked<'_, Arc<SignedIn>> {
+        match need {
+            Need::Session { min_left } => self.machine.ask(later(now, min_left)),
+            Need::Exchange | Need::Slot => self.machine.ask(now),
+        }
     }
 
-    /// What a task waits for, and whether it may make one attempt in spite of a refusal.
-    pub(crate) fn need_of(task: &Task) -> (Need, bool) {
-        match task {
-            Task::V2 { .. } | Task::KeepAlive => (Need::Exchange, false),
-            Task::SignIn => (
-                Need::Session {
-                    min_left: Duration::ZERO,
-                },
-                true,
-            ),
-            Task::Lease { min_left } => (
-                Need::Session {
-                    min_left: *min_left,
-                },
-                false,
-            ),
-            Task::Renew => (
-                Need::Session {
-                    min_left: Duration::ZERO,
-                },
-                false,
-            ),
-            Task::Logout { .. } => (Need::Slot, false),
+    fn needs_sign_in(&self, need: Need, now: Instant) -> bool {
+        need != Need::Slot && matches!(self.ask(need, now), Asked::SignIn)
+    }
+
+    /// Whether every new session has so much time left when it arrives.
+    pub(crate) fn can_have_left(&self, min_left: Duration) -> bool {
+        let is_token = self.account.identity.current().0.is_token();
+        // A session's time runs from when its sign-in was sent.
+        let needed = min_left
+            .saturating_add(self.settings.sign_in_limit)
+            .saturating_add(GRACE);
+        let longest = self.lifetime(is_token).longest();
+        min_left.is_zero() || longest.is_none_or(|longest| needed <= longest)
+    }
+
+    /// A call's number, epoch and deadline.
+    #[inline]
+    pub(crate) fn ticket(&mut self, total: Option<Duration>, now: Instant) -> Ticket {
+        Ticket {
+            id: self.line.next_id(),
+            epoch: self.machine.epoch(),
+            deadline: later(now, total.unwrap_or(self.settings.deadline)),
+        }
+    }
+
+    /// A session for a call before which nobody stands in line, when a slot and the budget are free.
+    #[inline]
+    pub(crate) fn at_once(&mut self, now: Instant) -> Option<(Arc<SignedIn>, Generation)> {
+        let Asked::Ready(current, generation) = self.machine.ask(now) else {
+            return None;
+        };
+        if !self.line.has_free_slot() || self.account.key.begin_call(now).is_err() {
+            return None;
+        }
+        let session = match self.spare.pop() {
+            Some(spare) if Arc::ptr_eq(&spare, current) => spare,
+            _ => Arc::clone(current),
+        };
+        Some((session, generation))
+    }
+
+    /// Takes back a handle on the current session, for the next call.
+    #[inline]
+    pub(crate) fn give_back(&mut self, session: Arc<SignedIn>, generation: Generation) {
+        if self.machine.is_current_session(generation) && self.spare.len() < self.spare.capacity() {
+            self.spare.push(session);
         }
     }
 }

@@ -161,6 +161,7 @@ struct Active<S> {
 }
 
 impl<S> Active<S> {
+    #[inline]
     fn usable_at(&self, now: Instant) -> bool {
         let within = |limit: Option<Duration>, since: Instant| {
             limit.is_none_or(|limit| now.saturating_duration_since(since) < limit)
@@ -271,6 +272,7 @@ impl<S> SessionMachine<S> {
     }
 
     /// Whether there is a session at `now`; changes nothing.
+    #[inline]
     pub fn ask(&self, now: Instant) -> Asked<'_, S> {
         match &self.state {
             State::SignedOut => Asked::SignIn,
@@ -409,6 +411,7 @@ impl<S> SessionMachine<S> {
     }
 
     /// A complete answer of BILL's came to a call sent at `sent_at` with this generation.
+    #[inline]
     pub fn credit(&mut self, generation: Generation, sent_at: Instant) {
         let State::Active(active) = &mut self.state else {
             return;
@@ -473,7 +476,14 @@ impl<S> SessionMachine<S> {
         self.unproven = 0;
     }
 
+    /// Whether this is the generation of the current session.
+    #[inline]
+    pub(crate) fn is_current_session(&self, generation: Generation) -> bool {
+        matches!(&self.state, State::Active(active) if active.generation == generation)
+    }
+
     /// The epoch that a call begun now belongs to.
+    #[inline]
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
     }
@@ -498,6 +508,17 @@ impl<S> SessionMachine<S> {
     pub fn ends_at(&self) -> Option<Instant> {
         match &self.state {
             State::Active(active) => active.ends_at(),
+            _ => None,
+        }
+    }
+
+    /// When the current session has been idle for too long, unless it ends before.
+    pub(crate) fn idles_out_at(&self) -> Option<Instant> {
+        match &self.state {
+            State::Active(active) => active
+                .lifetime
+                .idle
+                .map(|limit| later(active.alive_at, limit)),
             _ => None,
         }
     }

@@ -1,0 +1,92 @@
+//! A session on loan, for requests that a program sends by itself.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::Request;
+use http::header::CONTENT_TYPE;
+
+use crate::account::SignedIn;
+use crate::credentials::{OrgId, SessionId};
+use crate::error::Misuse;
+use crate::line::Wake;
+use crate::pump::Session;
+use crate::session::Generation;
+use crate::wire::{Verdict, v2};
+
+/// The session, for requests that a program sends by itself.
+///
+/// It takes no slot and counts in no budget. Give it back with
+/// [`Session::lease_ended`] and what the answer said.
+#[must_use]
+pub struct Lease {
+    pub(crate) session: Arc<SignedIn>,
+    pub(crate) generation: Generation,
+    pub(crate) sent_at: Instant,
+}
+
+impl Lease {
+    /// The session's id.
+    pub fn session_id(&self) -> &SessionId {
+        &self.session.session_id
+    }
+
+    /// The organisation that it is signed in to.
+    pub fn org_id(&self) -> &OrgId {
+        &self.session.account.org_id
+    }
+
+    /// The URL of the API that it belongs to, such as `https://api-stage.bill.com/api/v2`.
+    pub fn api(&self) -> String {
+        self.session.base.to_string()
+    }
+
+    /// Puts `devKey` and `sessionId` in front of the form fields in the request's body.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::ForeignRequest`] when the request goes anywhere but to [`api`](Self::api), and
+    /// [`Misuse::PathQuery`] when it has a query.
+    pub fn sign(&self, request: &mut Request<Bytes>) -> Result<(), Misuse> {
+        let SignedIn {
+            account,
+            session_id,
+            base,
+            ..
+        } = &*self.session;
+        if !base.is_of(request.uri()) || !request.uri().path().starts_with("/api/v2/") {
+            return Err(Misuse::ForeignRequest);
+        }
+        if request.uri().query().is_some() {
+            return Err(Misuse::PathQuery);
+        }
+        let rest = std::str::from_utf8(request.body()).map_err(|_| Misuse::Data)?;
+        *request.body_mut() = v2::signed_body(&account.dev_key, session_id, rest);
+        request.headers_mut().insert(CONTENT_TYPE, v2::FORM);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<W> Session<W> {
+    /// A lease is over; the verdict says what the answer to its request said.
+    pub fn lease_ended(&mut self, lease: Lease, verdict: Verdict, now: Instant) -> Wake<W> {
+        let mut wake = Wake::nobody();
+        let now = self.clamp(now);
+        if verdict == Verdict::Alive {
+            self.renewals = 0;
+        }
+        self.heed(verdict, lease.generation, lease.sent_at, now, &mut wake);
+        self.pump(now, &mut wake);
+        wake
+    }
+}

@@ -1,0 +1,274 @@
+//! A sign-in: an object of its own, run on behalf of everyone who waits for it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::account::{Account, SignedIn};
+use crate::backoff::later;
+use crate::call::Call;
+use crate::code::Meaning;
+use crate::credentials::{Principal, Secret, SessionId};
+use crate::error::{Cause, TransportError};
+use crate::line::{Told, Wake};
+use crate::pump::Session;
+use crate::session::{Attempt, Failure, Landed};
+use crate::wire::v2::LoginData;
+use crate::wire::{Parsed, foreign, host_of, left_of_hour, printable, retry_after, v2};
+
+/// The id of a sign-in, to beat for it or to cancel it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignInId(pub(crate) Attempt);
+
+/// A sign-in to be run, on behalf of everyone who waits for it.
+#[must_use = "a sign-in that is neither settled nor cancelled holds up everyone until its deadline"]
+pub struct SignIn {
+    pub(crate) account: Arc<Account>,
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) attempt: Attempt,
+    pub(crate) limit: Duration,
+}
+
+impl SignIn {
+    /// Its id.
+    pub fn id(&self) -> SignInId {
+        SignInId(self.attempt)
+    }
+
+    /// The longest time that its exchange may take.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// The request to send.
+    pub fn request(&self) -> Request<Bytes> {
+        let Account {
+            environment,
+            org_id,
+            dev_key,
+            ..
+        } = &*self.account;
+        v2::sign_in(&environment.base(), &self.principal, org_id, dev_key)
+    }
+
+    /// Parses the answer, or takes note that none came; needs no lock.
+    pub fn read(self, answer: Result<Response<Bytes>, TransportError>) -> HeardSignIn {
+        let heard = match answer {
+            Ok(answer) => self.judge(&answer),
+            Err(error) => Err(failed(Cause::NoAnswer(error), None)),
+        };
+        HeardSignIn {
+            account: self.account,
+            attempt: self.attempt,
+            heard,
+        }
+    }
+
+    fn judge(&self, answer: &Response<Bytes>) -> Result<Welcome, SignInFailure> {
+        let headers = answer.headers();
+        match v2::read::<LoginData>(answer, &"the sign-in".into(), &self.account.held) {
+            Parsed::Success(data) => self.welcome(data, answer),
+            Parsed::Error(error) => {
+                let meaning = error.meaning();
+                let after = retry_after(headers);
+                let cause = Arc::new(Cause::Refused(error));
+                let kind = match meaning {
+                    Meaning::Contended => Kind::Contended(after),
+                    Meaning::HourSpent => Kind::HourSpent(left_of_hour(headers)),
+                    refusal if refusal.is_permanent_refusal() => Kind::Permanent,
+                    _ => Kind::Transient(after),
+                };
+                Err(SignInFailure { cause, kind })
+            }
+            // What does not fit is not repeated: it may hold the session's id.
+            Parsed::Mismatch(_) => Err(failed(
+                Cause::NotBill(foreign(answer)),
+                retry_after(headers),
+            )),
+            Parsed::Foreign(answer) => Err(failed(Cause::NotBill(answer), retry_after(headers))),
+        }
+    }
+
+    fn welcome(&self, data: LoginData, answer: &Response<Bytes>) -> Result<Welcome, SignInFailure> {
+        let LoginData {
+            session_id,
+            org_id,
+            api_end_point,
+            users_id,
+        } = data;
+        let session_id = SessionId(Secret::new(session_id));
+        let usable = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
+        if !usable(session_id.expose_secret()) {
+            return Err(failed(Cause::NotBill(foreign(answer)), None));
+        }
+        if org_id.is_some_and(|org_id| org_id != self.account.org_id.as_str()) {
+            return Err(failed(Cause::WrongOrganization, None));
+        }
+        let environment = &self.account.environment;
+        let followed = match &api_end_point {
+            None => Some(environment.base()),
+            Some(named) => environment.followed(named),
+        };
+        let not_followed = match (&followed, api_end_point) {
+            (None, Some(named)) => Some(host_of(&named).unwrap_or_else(|| "no host".to_owned())),
+            _ => None,
+        };
+        let session = SignedIn {
+            account: Arc::clone(&self.account),
+            session_id,
+            base: followed.unwrap_or_else(|| environment.base()),
+            user_id: users_id.map(|id| printable(&id)),
+        };
+        Ok(Welcome {
+            session: Arc::new(session),
+            not_followed,
+        })
+    }
+}
+
+impl fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignIn")
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Welcome {
+    session: Arc<SignedIn>,
+    not_followed: Option<String>,
+}
+
+#[derive(Debug)]
+struct SignInFailure {
+    cause: Arc<Cause>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Permanent,
+    Contended(Option<Duration>),
+    HourSpent(Duration),
+    Transient(Option<Duration>),
+}
+
+fn failed(cause: Cause, retry_after: Option<Duration>) -> SignInFailure {
+    SignInFailure {
+        cause: Arc::new(cause),
+        kind: Kind::Transient(retry_after),
+    }
+}
+
+/// A sign-in that is over, to be settled with the session.
+#[derive(Debug)]
+#[must_use = "a sign-in that is not settled holds up everyone until its deadline"]
+pub struct HeardSignIn {
+    account: Arc<Account>,
+    attempt: Attempt,
+    heard: Result<Welcome, SignInFailure>,
+}
+
+impl HeardSignIn {
+    /// The id of the sign-in.
+    pub fn id(&self) -> SignInId {
+        SignInId(self.attempt)
+    }
+
+    /// Stores the session or its failure, and wakes those who waited for it.
+    pub fn settle<W>(self, session: &mut Session<W>, now: Instant) -> (SignInEnded, Wake<W>) {
+        let mut wake = Wake::nobody();
+        let now = session.clamp(now);
+        // An answer is a sign of life, however late the last beat.
+        session.beat(self.id(), now);
+        session.notice(now, &mut wake);
+        session.line.end_sign_in(self.attempt.id);
+        let ended = match self.heard {
+            Ok(Welcome {
+                session: signed_in,
+                not_followed,
+            }) => {
+                self.account.held.add(&signed_in.session_id.0);
+                match session.machine.signed_in(self.attempt, signed_in) {
+                    Landed::Stored(_) => {
+                        session.accepted(self.attempt, not_followed.clone());
+                        session.line.wake_slotless(&mut wake);
+                        SignInEnded::Stored { not_followed }
+                    }
+                    Landed::SignedOut(orphan) => SignInEnded::LogOut(Call::logout(orphan)),
+                    Landed::Stale => SignInEnded::Stale,
+                }
+            }
+            Err(SignInFailure { cause, kind }) => {
+                let permanent = matches!(kind, Kind::Permanent);
+                let failure = match kind {
+                    Kind::Permanent => Failure::Permanent,
+                    Kind::Contended(retry_after) => Failure::Contended {
+                        cause: Arc::clone(&cause),
+                        retry_after,
+                    },
+                    Kind::HourSpent(left) => {
+                        session.account.key.close_sign_ins(later(now, left));
+                        Failure::Spent {
+                            cause: Arc::clone(&cause),
+                            wait: left,
+                        }
+                    }
+                    Kind::Transient(retry_after) => Failure::Transient {
+                        cause: Arc::clone(&cause),
+                        retry_after,
+                    },
+                };
+                let current = session.machine.failed(self.attempt, failure, now);
+                if permanent {
+                    // A late one counts too, unless the credentials have worked since, or were
+                    // replaced.
+                    let replaced = self.attempt.version() != session.account.identity.version();
+                    if session.machine.current().is_none() && !replaced {
+                        session.refuse(self.attempt, &cause);
+                    }
+                    if current {
+                        let told = Told {
+                            cause,
+                            retry_at: None,
+                        };
+                        session.line.tell_all(&told, &mut wake);
+                    } else {
+                        session.line.wake_all(&mut wake);
+                    }
+                } else if current {
+                    session.tell_of_failure(&mut wake);
+                }
+                if current {
+                    SignInEnded::Failed
+                } else {
+                    SignInEnded::Stale
+                }
+            }
+        };
+        session.pump(now, &mut wake);
+        (ended, wake)
+    }
+}
+
+/// How a sign-in has ended; those who waited for it are told by their own calls.
+#[derive(Debug)]
+#[must_use]
+#[expect(clippy::exhaustive_enums, reason = "a new duty must break an adapter")]
+pub enum SignInEnded {
+    /// There is a session now.
+    Stored {
+        /// The host that its `apiEndPoint` named, when it was not followed.
+        not_followed: Option<String>,
+    },
+    /// There is none, and everyone who waited is told why.
+    Failed,
+    /// Its answer came too late to matter.
+    Stale,
+    /// The program signed out meanwhile: run this call, so that no session is left behind.
+    LogOut(Call),
+}

@@ -2,9 +2,9 @@
 //!
 //! BILL's page sets a timer of 34 minutes (2,040 seconds), cancels and restarts it at every call,
 //! and signs in again when it fires. A client with `Renewal::Ahead` does that by itself.
-#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::error::Error;
+use std::io::{Write, stdout};
 use std::time::Duration;
 
 use bill_async::{Client, Credentials, DevKey, ManualClock, OrgId, Phase, Principal, Renewal};
@@ -13,6 +13,10 @@ use serde_json::Value;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    run(&mut stdout()).await
+}
+
+pub(crate) async fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let sandbox = Sandbox::builder().frozen_clock().start()?;
     let clock = ManualClock::new();
     let credentials = Credentials::new(
@@ -29,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         sandbox.advance(Duration::from_secs(seconds));
         clock.advance(Duration::from_secs(seconds));
     };
-    let tell = |what: &str| {
+    let mut tell = |what: &str| {
         let session = sandbox
             .journal()
             .iter()
@@ -41,36 +45,34 @@ async fn main() -> Result<(), Box<dyn Error>> {
             } => format!("{} s", left.as_secs()),
             other => format!("{other:?}"),
         };
-        println!(
+        writeln!(
+            out,
             "{what:<44} session {}, timer at {timer}",
             session.unwrap_or_default()
-        );
+        )
     };
 
     // /Login.json API call (new sessionId generated)
     client.sign_in().await?;
     // Set a timer for 34 minutes (one minute before the sign-in timer expires)
-    tell("signed in: the timer starts");
+    tell("signed in: the timer starts")?;
 
     // Reset timer to zero at every subsequent API call
     for _ in 0..3 {
         pass(2_039);
-        tell("2,039 s without a call");
+        tell("2,039 s without a call")?;
         let _: Value = client.v2("GetSessionInfo", &()).send().await?;
-        tell("a call: the timer is cancelled and started");
+        tell("a call: the timer is cancelled and started")?;
     }
 
     // When the timer expires, you sign in again and retrieve a new sessionId
     pass(2_040);
     sandbox.wait_until(|stats| stats.sign_ins_succeeded == 2)?;
     client.sign_in().await?;
-    tell("2,040 s without a call: the timer fired");
+    tell("2,040 s without a call: the timer fired")?;
     let _: Value = client.v2("GetSessionInfo", &()).send().await?;
-    tell("a call with the new sessionId");
-    println!(
-        "{} sign-ins in {} s",
-        sandbox.stats().sign_ins,
-        sandbox.now().as_secs()
-    );
+    tell("a call with the new sessionId")?;
+    let (sign_ins, seconds) = (sandbox.stats().sign_ins, sandbox.now().as_secs());
+    writeln!(out, "{sign_ins} sign-ins in {seconds} s")?;
     Ok(())
 }

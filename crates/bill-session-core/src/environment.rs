@@ -80,6 +80,7 @@ impl Environment {
     /// is not followed.
     pub(crate) fn followed(&self, api_end_point: &str) -> Option<Base> {
         let named = api_end_point.strip_suffix('/').unwrap_or(api_end_point);
+        let named = named.replacen(".bill.com:443/", ".bill.com/", 1);
         if named == self.v2_base() {
             return Some(self.base());
         }

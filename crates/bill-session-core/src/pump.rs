@@ -192,6 +192,8 @@ impl<W> Session<W> {
     pub fn cancel_sign_in(&mut self, id: SignInId, now: Instant) -> Wake<W> {
         let mut wake = Wake::nobody();
         let now = self.clamp(now);
+        // One that is overdue has failed already, whoever goes away now.
+        self.notice(now, &mut wake);
         self.abandon(id.0, now, &mut wake);
         self.pump(now, &mut wake);
         wake

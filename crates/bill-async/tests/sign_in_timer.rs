@@ -5,7 +5,8 @@
 #[allow(dead_code, reason = "its main is not called here")]
 mod example;
 
-#[tokio::test]
+// Its wait for the local BILL blocks a thread, so that the timer needs another.
+#[tokio::test(flavor = "multi_thread")]
 async fn the_timer_of_34_minutes_restarts_at_each_call_and_signs_in_again_when_it_fires() {
     let mut told = Vec::new();
     example::run(&mut told).await.unwrap();

@@ -34,9 +34,6 @@ pub struct ClientBuilder {
     credentials: Credentials,
     settings: Settings,
     clock: Arc<dyn Clock>,
-    connect_limit: Duration,
-    sign_in_cap: usize,
-    call_cap: usize,
     customize: Arc<dyn Fn(ReqwestBuilder) -> ReqwestBuilder + Send + Sync>,
     #[cfg(feature = "test-util")]
     script: Option<Script>,
@@ -52,9 +49,6 @@ impl ClientBuilder {
             credentials,
             settings,
             clock: Arc::new(SystemClock::new()),
-            connect_limit: Duration::from_secs(5),
-            sign_in_cap: 1 << 20,
-            call_cap: 16 << 20,
             customize: Arc::new(|builder| builder),
             #[cfg(feature = "test-util")]
             script: None,
@@ -111,19 +105,19 @@ impl ClientBuilder {
 
     /// The longest time to connect; 5 seconds.
     pub fn connect_limit(mut self, limit: Duration) -> Self {
-        self.connect_limit = limit;
+        self.settings.connect_limit = limit;
         self
     }
 
     /// The longest answer to a call that is read, in bytes; 16 MiB.
     pub fn call_cap(mut self, bytes: usize) -> Self {
-        self.call_cap = bytes;
+        self.settings.call_cap = bytes;
         self
     }
 
     /// The longest answer to a sign-in that is read, in bytes; 1 MiB.
     pub fn sign_in_cap(mut self, bytes: usize) -> Self {
-        self.sign_in_cap = bytes;
+        self.settings.sign_in_cap = bytes;
         self
     }
 
@@ -171,7 +165,7 @@ impl ClientBuilder {
         let now = self.clock.now();
         let http = Http::new(Policy {
             environment: self.environment.clone(),
-            connect_limit: self.connect_limit,
+            connect_limit: self.settings.connect_limit,
             customize: self.customize,
         });
         #[cfg(feature = "test-util")]
@@ -184,13 +178,13 @@ impl ClientBuilder {
         let account = Arc::new(Account::new(self.environment, self.credentials, key));
         let renewer = Renewer::new(self.settings.renewal);
         let shared = Arc::new(Shared {
+            sign_in_cap: self.settings.sign_in_cap,
+            call_cap: self.settings.call_cap,
             session: Mutex::new(Session::new(Arc::clone(&account), self.settings, now)),
             account,
             transport,
             clock: self.clock,
             renewer,
-            sign_in_cap: self.sign_in_cap,
-            call_cap: self.call_cap,
         });
         let alarm: Weak<dyn Alarm> = Arc::downgrade(&shared) as Weak<dyn Alarm>;
         shared.clock.on_jump(alarm);

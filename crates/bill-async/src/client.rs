@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bill_session_core::{
-    Account, Call, Credentials, Environment, Error, Finished, List as Listing, Misuse, OrgId,
-    Phase, Principal, SessionId, Verdict,
+    Account, Call, Credentials, Environment, Error, Finished, List as Listing, Misuse, NotFollowed,
+    OrgId, Phase, Principal, SessionId, Verdict,
 };
 use bytes::Bytes;
 use http::Request;
@@ -132,9 +132,9 @@ impl Client {
         self.shared.lock().api()
     }
 
-    /// The host that the last sign-in's `apiEndPoint` named, when it was not followed.
-    pub fn not_followed(&self) -> Option<String> {
-        self.shared.lock().not_followed().map(str::to_owned)
+    /// What the last sign-in's `apiEndPoint` named, when it was not followed.
+    pub fn not_followed(&self) -> Option<NotFollowed> {
+        self.shared.lock().not_followed().cloned()
     }
 
     /// Where this client signs in, to which organisation, and under which budgets.

@@ -154,10 +154,10 @@ async fn run_sign_in(mut guard: SignInGuard, sign_in: SignIn) -> SignInEnded {
     let ended = shared.with(|session, now| heard.settle(session, now));
     guard.id = None;
     if let SignInEnded::Stored {
-        not_followed: Some(host),
+        not_followed: Some(warning),
     } = &ended
     {
-        log::warn!("BILL's apiEndPoint names {host}, which is not followed");
+        log::warn!("{warning}");
     }
     shared.renewer.look_again();
     ended

@@ -12,8 +12,8 @@ mod transport;
 pub use bill_session_core::{
     Account, ApiError, Blame, Cause, Code, Credentials, CredentialsWarning, DecodeError, DevKey,
     Environment, Error, Field, ForeignAnswer, ForeignKind, InvalidEnvironment, InvalidField,
-    InvalidReason, KeyLimits, Lifetime, Limit, Misuse, OrgId, Phase, Principal, Renewal, SessionId,
-    TransportError,
+    InvalidReason, KeyLimits, Lifetime, Limit, Misuse, NotFollowed, OrgId, Phase, Principal,
+    Renewal, SessionId, TransportError,
 };
 pub use bill_session_host::{Alarm, Clock, ManualClock, SystemClock};
 pub use reqwest;

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use bill_session_core::{Call, Error, Finished, Renewal};
 use serde::de::IgnoredAny;
@@ -11,9 +10,6 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::drive::{Shared, run};
-
-/// The longest sleep: a machine that was asleep itself is noticed that late at most.
-const LONGEST_NAP: Duration = Duration::from_secs(60);
 
 /// Whether there is a renewal task, and how to rouse it.
 pub(crate) struct Renewer {
@@ -58,24 +54,19 @@ impl Renewer {
 /// Renews whenever the session says so, until nobody holds a client any more.
 async fn renew(shared: Weak<Shared>, roused: Arc<Notify>, _alive: Alive) {
     while let Some(strong) = shared.upgrade() {
-        let (due, now) = {
+        let (nap, renewal) = {
             let session = strong.lock();
-            (session.renew_at(), strong.now())
+            (session.renew_in(strong.now()), Call::renewal(&session))
         };
-        match due.map(|due| due.saturating_duration_since(now)) {
-            Some(Duration::ZERO) => {
-                let call = Call::renewal(&strong.lock());
-                let renewed: Result<Finished<IgnoredAny>, Error> = run(&strong, call).await;
-                if let Err(error) = renewed {
-                    log::info!("the session was not renewed: {error}");
-                }
+        if nap.is_zero() {
+            let renewed: Result<Finished<IgnoredAny>, Error> = run(&strong, renewal).await;
+            if let Err(error) = renewed {
+                log::info!("the session was not renewed: {error}");
             }
-            wait => {
-                drop(strong);
-                let nap = wait.unwrap_or(LONGEST_NAP).min(LONGEST_NAP);
-                // Being roused and the nap being over lead to the same second look.
-                let _ = timeout(nap, roused.notified()).await;
-            }
+        } else {
+            drop(strong);
+            // Being roused and the nap being over lead to the same second look.
+            let _ = timeout(nap, roused.notified()).await;
         }
     }
 }

@@ -119,9 +119,9 @@ fn sign_in_here(shared: &Shared, sign_in: SignIn) {
     shared.renewer.look_again();
     match ended {
         SignInEnded::Stored {
-            not_followed: Some(host),
+            not_followed: Some(warning),
         } => {
-            log::warn!("BILL's apiEndPoint names {host}, which is not followed");
+            log::warn!("{warning}");
         }
         SignInEnded::LogOut(call) => {
             // Nobody waits for this; a session that could not be logged out idles out at BILL.

@@ -10,9 +10,6 @@ use serde::de::IgnoredAny;
 
 use crate::drive::{Shared, run};
 
-/// The longest sleep: a machine that was asleep itself is noticed that late at most.
-const LONGEST_NAP: Duration = Duration::from_millis(60_000);
-
 /// Whether there is a renewal thread, and how to rouse it.
 pub(crate) struct Renewer {
     wanted: bool,
@@ -55,22 +52,18 @@ impl Renewer {
 /// Renews whenever the session says so, until nobody holds a client any more.
 fn renew(shared: &Weak<Shared>, bell: &Bell, _alive: &Alive) {
     while let Some(strong) = shared.upgrade() {
-        let (due, now) = {
+        let (nap, renewal) = {
             let session = strong.lock();
-            (session.renew_at(), strong.now())
+            (session.renew_in(strong.now()), Call::renewal(&session))
         };
-        match due.map(|due| due.saturating_duration_since(now)) {
-            Some(Duration::ZERO) => {
-                let call = Call::renewal(&strong.lock());
-                let renewed: Result<Finished<IgnoredAny>, Error> = run(&strong, call);
-                if let Err(error) = renewed {
-                    log::info!("the session was not renewed: {error}");
-                }
+        if nap.is_zero() {
+            let renewed: Result<Finished<IgnoredAny>, Error> = run(&strong, renewal);
+            if let Err(error) = renewed {
+                log::info!("the session was not renewed: {error}");
             }
-            wait => {
-                drop(strong);
-                bell.wait(wait.unwrap_or(LONGEST_NAP).min(LONGEST_NAP));
-            }
+        } else {
+            drop(strong);
+            bell.wait(nap);
         }
     }
 }

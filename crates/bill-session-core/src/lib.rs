@@ -116,5 +116,5 @@ pub use line::{CallId, Wake};
 pub use list::List;
 pub use pump::{Renewal, Session, Settings};
 pub use session::{Asked, Attempt, Ended, Generation, Landed, Lifetime, Phase, SessionMachine};
-pub use sign_in::{HeardSignIn, SignIn, SignInEnded, SignInId};
+pub use sign_in::{HeardSignIn, NotFollowed, SignIn, SignInEnded, SignInId};
 pub use wire::Verdict;

@@ -12,7 +12,7 @@ use crate::call::{Call, Ticket};
 use crate::error::Cause;
 use crate::line::{CallId, Line, Need, Told, Wake};
 use crate::session::{Asked, Attempt, Ended, Generation, Lifetime, Phase, SessionMachine};
-use crate::sign_in::SignInId;
+use crate::sign_in::{NotFollowed, SignInId};
 use crate::wire::Verdict;
 
 const IDLE_LIMIT: Duration = Duration::from_secs(35 * 60);
@@ -47,6 +47,12 @@ pub struct Settings {
     pub sign_in_limit: Duration,
     /// The longest time for a call in all, waiting and replays included; 2 minutes.
     pub deadline: Duration,
+    /// The longest time to connect; 5 seconds.
+    pub connect_limit: Duration,
+    /// The longest answer to a call that is read, in bytes; 16 MiB.
+    pub call_cap: usize,
+    /// The longest answer to a sign-in that is read, in bytes; 1 MiB.
+    pub sign_in_cap: usize,
     /// After how long without a [`Session::beat`] a sign-in counts as abandoned; never, unless set
     /// by an adapter that beats.
     pub heartbeat: Option<Duration>,
@@ -67,6 +73,9 @@ impl Default for Settings {
             call_limit: Duration::from_secs(60),
             sign_in_limit: Duration::from_secs(30),
             deadline: Duration::from_secs(120),
+            connect_limit: Duration::from_secs(5),
+            call_cap: 16 << 20,
+            sign_in_cap: 1 << 20,
             heartbeat: None,
             renewal: Renewal::OnDemand,
             renewals: 12,
@@ -81,6 +90,9 @@ pub(crate) const GRACE: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_secs(1);
 /// The most handles on a session that are kept.
 const SPARES: usize = 8;
+/// The longest sleep before a look at whether to renew: a machine that slept itself is noticed that
+/// late at most.
+const LONGEST_NAP: Duration = Duration::from_secs(60);
 /// The shortest time between two renewals.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 
@@ -107,7 +119,7 @@ pub struct Session<W> {
     last_beat: Instant,
     pub(crate) renewals: u32,
     renewal_not_before: Instant,
-    not_followed: Option<String>,
+    not_followed: Option<NotFollowed>,
 }
 
 impl<W> Session<W> {
@@ -158,9 +170,9 @@ impl<W> Session<W> {
             .map(|session| session.base.to_string())
     }
 
-    /// The host that the last sign-in's `apiEndPoint` named, when it was not followed.
-    pub fn not_followed(&self) -> Option<&str> {
-        self.not_followed.as_deref()
+    /// What the last sign-in's `apiEndPoint` named, when it was not followed.
+    pub fn not_followed(&self) -> Option<&NotFollowed> {
+        self.not_followed.as_ref()
     }
 
     /// Exchanges and sign-ins in flight.
@@ -257,6 +269,17 @@ impl<W> Session<W> {
         Some(due.max(busy_until).max(self.renewal_not_before))
     }
 
+    /// How long whoever renews may sleep before asking again; zero when a renewal is due.
+    ///
+    /// It is never longer than a minute: a thread's sleep does not count the time that the machine
+    /// sleeps, and the session's clock does.
+    pub fn renew_in(&self, now: Instant) -> Duration {
+        let due = self
+            .renew_at()
+            .map(|due| due.saturating_duration_since(self.last.max(now)));
+        due.unwrap_or(LONGEST_NAP).min(LONGEST_NAP)
+    }
+
     /// A tenth of the idle limit before the session idles out, so that there is time for retries.
     fn keep_alive_at(&self) -> Option<Instant> {
         let limit = self.machine.lifetime()?.idle_limit()?;
@@ -316,7 +339,7 @@ impl<W> Session<W> {
     }
 
     /// A sign-in succeeded: whatever was refused is accepted now.
-    pub(crate) fn accepted(&mut self, attempt: Attempt, not_followed: Option<String>) {
+    pub(crate) fn accepted(&mut self, attempt: Attempt, not_followed: Option<NotFollowed>) {
         self.account.identity.lift(attempt.version());
         self.account.key.lift();
         self.spare.clear();

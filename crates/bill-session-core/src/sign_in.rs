@@ -113,7 +113,9 @@ impl SignIn {
             Some(named) => environment.followed(named),
         };
         let not_followed = match (&followed, api_end_point) {
-            (None, Some(named)) => Some(host_of(&named).unwrap_or_else(|| "no host".to_owned())),
+            (None, Some(named)) => Some(NotFollowed {
+                host: host_of(&named),
+            }),
             _ => None,
         };
         let session = SignedIn {
@@ -140,7 +142,7 @@ impl fmt::Debug for SignIn {
 #[derive(Debug)]
 struct Welcome {
     session: Arc<SignedIn>,
-    not_followed: Option<String>,
+    not_followed: Option<NotFollowed>,
 }
 
 #[derive(Debug)]
@@ -262,8 +264,8 @@ impl HeardSignIn {
 pub enum SignInEnded {
     /// There is a session now.
     Stored {
-        /// The host that its `apiEndPoint` named, when it was not followed.
-        not_followed: Option<String>,
+        /// What its `apiEndPoint` named, when it was not followed.
+        not_followed: Option<NotFollowed>,
     },
     /// There is none, and everyone who waited is told why.
     Failed,
@@ -271,4 +273,22 @@ pub enum SignInEnded {
     Stale,
     /// The program signed out meanwhile: run this call, so that no session is left behind.
     LogOut(Call),
+}
+
+/// An `apiEndPoint` that is none of the environment's own: nothing is ever sent there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotFollowed {
+    /// The host that it named, if it named one.
+    pub host: Option<String>,
+}
+
+impl fmt::Display for NotFollowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.host.as_deref().unwrap_or("no host");
+        write!(
+            f,
+            "the sign-in's apiEndPoint names {host}, which is not followed"
+        )
+    }
 }

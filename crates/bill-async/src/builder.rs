@@ -169,9 +169,8 @@ impl ClientBuilder {
             customize: self.customize,
         });
         #[cfg(feature = "test-util")]
-        let transport = self
-            .script
-            .map_or_else(|| Transport::Http(Box::new(http)), Transport::Scripted);
+        let transport =
+            self.script.map_or_else(|| Transport::Http(Box::new(http)), Transport::Scripted);
         #[cfg(not(feature = "test-util"))]
         let transport = Transport::Http(Box::new(http));
         let key = Arc::new(KeyLimits::new(now));

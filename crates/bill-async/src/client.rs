@@ -36,18 +36,12 @@ impl Client {
     ///
     /// Operations that take no data, such as `GetSessionInfo`, are given `&()`.
     pub fn v2<D: Serialize + ?Sized>(&self, path: &str, data: &D) -> V2 {
-        V2 {
-            client: self.clone(),
-            call: self.account().v2(path, data),
-        }
+        V2 { client: self.clone(), call: self.account().v2(path, data) }
     }
 
     /// All entries of a kind, such as `list("Vendor")`; ends in [`List::all`] or [`List::pages`].
     pub fn list(&self, entity: &str) -> List {
-        List {
-            client: self.clone(),
-            listing: self.account().list(entity),
-        }
+        List { client: self.clone(), listing: self.account().list(entity) }
     }
 
     /// Makes sure that there is a session, signing in if there is none.
@@ -59,10 +53,7 @@ impl Client {
     ///
     /// [`Error::NoSession`] with BILL's code when the sign-in was refused or did not succeed.
     pub async fn sign_in(&self) -> Result<(), Error> {
-        self.run::<IgnoredAny>(Call::sign_in())
-            .await?
-            .lease()
-            .map(drop)
+        self.run::<IgnoredAny>(Call::sign_in()).await?.lease().map(drop)
     }
 
     /// Forgets the session, ends the calls that were begun before, and logs out at BILL.
@@ -86,8 +77,7 @@ impl Client {
     /// session; organisation, developer key and environment stay.
     pub fn replace_credentials(&self, principal: Principal) {
         self.account().replace_principal(principal);
-        self.shared
-            .with(|session, now| ((), session.credentials_replaced(now)));
+        self.shared.with(|session, now| ((), session.credentials_replaced(now)));
     }
 
     /// The session, for requests that the program sends by itself.
@@ -107,14 +97,8 @@ impl Client {
     ///
     /// As for [`lease`](Self::lease), and [`Misuse::LeaseTooLong`] when no session lives that long.
     pub async fn lease_for(&self, min_left: Duration) -> Result<Lease, Error> {
-        let lease = self
-            .run::<IgnoredAny>(Call::lease(min_left))
-            .await?
-            .lease()?;
-        Ok(Lease {
-            client: self.clone(),
-            lease,
-        })
+        let lease = self.run::<IgnoredAny>(Call::lease(min_left)).await?.lease()?;
+        Ok(Lease { client: self.clone(), lease })
     }
 
     /// What the session looks like now.
@@ -169,10 +153,7 @@ pub struct V2 {
 impl V2 {
     /// Another limit for the call in all, waiting and replays included; two minutes by default.
     pub fn deadline(self, total: Duration) -> Self {
-        Self {
-            call: self.call.map(|call| call.deadline(total)),
-            ..self
-        }
+        Self { call: self.call.map(|call| call.deadline(total)), ..self }
     }
 
     /// Sends the call, signing in first if need be, and reads `response_data` into `T`.
@@ -196,42 +177,27 @@ pub struct List {
 impl List {
     /// Only entries whose `field` stands in relation `op` (such as `=`) to `value`.
     pub fn filter(self, field: &str, op: &str, value: &str) -> Self {
-        Self {
-            listing: self.listing.filter(field, op, value),
-            ..self
-        }
+        Self { listing: self.listing.filter(field, op, value), ..self }
     }
 
     /// In the order of `field`, rising or falling; by `createdTime`, rising, by default.
     pub fn sort(self, field: &str, ascending: bool) -> Self {
-        Self {
-            listing: self.listing.sort(field, ascending),
-            ..self
-        }
+        Self { listing: self.listing.sort(field, ascending), ..self }
     }
 
     /// How many entries a page holds: 1 to 999, which is the default.
     pub fn page_size(self, entries: usize) -> Self {
-        Self {
-            listing: self.listing.page_size(entries),
-            ..self
-        }
+        Self { listing: self.listing.page_size(entries), ..self }
     }
 
     /// Another limit for each page in all; two minutes by default.
     pub fn deadline(self, total: Duration) -> Self {
-        Self {
-            listing: self.listing.deadline(total),
-            ..self
-        }
+        Self { listing: self.listing.deadline(total), ..self }
     }
 
     /// Reads page by page; each page uses the session of its own time.
     pub fn pages<T: DeserializeOwned>(self) -> Pages<T> {
-        Pages {
-            list: self,
-            entries: std::marker::PhantomData,
-        }
+        Pages { list: self, entries: std::marker::PhantomData }
     }
 
     /// Reads everything.
@@ -259,15 +225,9 @@ pub struct Pages<T> {
 impl<T: DeserializeOwned> Pages<T> {
     /// The next page, or nothing after the last; after an error there is nothing more.
     pub async fn next(&mut self) -> Option<Result<Vec<T>, Error>> {
-        let Self {
-            list: List { client, listing },
-            ..
-        } = self;
+        let Self { list: List { client, listing }, .. } = self;
         let page = match listing.next_page(client.account()) {
-            Ok(Some(call)) => client
-                .run::<Vec<T>>(call)
-                .await
-                .and_then(|page| page.answer()),
+            Ok(Some(call)) => client.run::<Vec<T>>(call).await.and_then(|page| page.answer()),
             Ok(None) => return None,
             Err(misuse) => Err(misuse.into()),
         };
@@ -327,8 +287,6 @@ impl Lease {
 
     fn ended(self, verdict: Verdict) {
         let Self { client, lease } = self;
-        client
-            .shared
-            .with(|session, now| ((), session.lease_ended(lease, verdict, now)));
+        client.shared.with(|session, now| ((), session.lease_ended(lease, verdict, now)));
     }
 }

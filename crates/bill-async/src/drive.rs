@@ -128,10 +128,7 @@ async fn exchange<T: DeserializeOwned>(shared: &Shared, in_flight: InFlight) -> 
 
 /// Runs a sign-in on a task of its own, since it serves more callers than the one that began it.
 fn spawn(shared: &Arc<Shared>, sign_in: SignIn) {
-    let guard = SignInGuard {
-        shared: Arc::clone(shared),
-        id: Some(sign_in.id()),
-    };
+    let guard = SignInGuard { shared: Arc::clone(shared), id: Some(sign_in.id()) };
     // A runtime that is shutting down drops the task, and with it the guard.
     tokio::spawn(async move {
         let shared = Arc::clone(&guard.shared);
@@ -145,18 +142,11 @@ fn spawn(shared: &Arc<Shared>, sign_in: SignIn) {
 async fn run_sign_in(mut guard: SignInGuard, sign_in: SignIn) -> SignInEnded {
     let shared = Arc::clone(&guard.shared);
     let (id, request, limit) = (sign_in.id(), sign_in.request(), sign_in.limit());
-    let answer = beating(
-        &shared,
-        id,
-        shared.transport.send(request, limit, shared.sign_in_cap),
-    );
+    let answer = beating(&shared, id, shared.transport.send(request, limit, shared.sign_in_cap));
     let heard = sign_in.read(answer.await);
     let ended = shared.with(|session, now| heard.settle(session, now));
     guard.id = None;
-    if let SignInEnded::Stored {
-        not_followed: Some(warning),
-    } = &ended
-    {
+    if let SignInEnded::Stored { not_followed: Some(warning) } = &ended {
         log::warn!("{warning}");
     }
     shared.renewer.look_again();
@@ -183,11 +173,7 @@ async fn beating<R>(shared: &Shared, id: SignInId, work: impl Future<Output = R>
 /// Waits until `until`, or until woken: whichever comes first.
 async fn pause(shared: &Shared, until: Instant) {
     let timer = sleep(until.saturating_duration_since(shared.now()));
-    Pause {
-        timer: pin!(timer),
-        polled: false,
-    }
-    .await;
+    Pause { timer: pin!(timer), polled: false }.await;
 }
 
 struct Pause<'a> {
@@ -224,8 +210,7 @@ impl CallGuard<'_> {
 impl Drop for CallGuard<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.shared
-                .with(|session, now| ((), session.cancel(id, now)));
+            self.shared.with(|session, now| ((), session.cancel(id, now)));
         }
     }
 }
@@ -239,8 +224,7 @@ struct SignInGuard {
 impl Drop for SignInGuard {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.shared
-                .with(|session, now| ((), session.cancel_sign_in(id, now)));
+            self.shared.with(|session, now| ((), session.cancel_sign_in(id, now)));
         }
     }
 }

@@ -33,11 +33,7 @@ pub(crate) struct Http {
 impl Http {
     pub(crate) fn new(policy: Policy) -> Self {
         let tls = tls(&policy.environment);
-        Self {
-            policy,
-            tls,
-            clients: Mutex::new(Vec::new()),
-        }
+        Self { policy, tls, clients: Mutex::new(Vec::new()) }
     }
 
     /// Sends `request`, and reads the answer up to `cap` bytes, within `limit`.
@@ -75,13 +71,9 @@ impl Http {
             return Ok(client.clone());
         }
         let tls = self.tls.clone()?;
-        let client = safe(
-            (self.policy.customize)(Client::builder()),
-            &self.policy,
-            tls,
-        )
-        .build()
-        .map_err(TransportError::other)?;
+        let client = safe((self.policy.customize)(Client::builder()), &self.policy, tls)
+            .build()
+            .map_err(TransportError::other)?;
         if clients.len() >= RUNTIMES {
             clients.remove(0);
         }
@@ -100,11 +92,7 @@ fn safe(builder: ClientBuilder, policy: &Policy, tls: ClientConfig) -> ClientBui
         .https_only(policy.environment.is_https())
         .connect_timeout(policy.connect_limit)
         .tls_backend_preconfigured(tls);
-    if policy.environment.is_loopback() {
-        builder.no_proxy()
-    } else {
-        builder
-    }
+    if policy.environment.is_loopback() { builder.no_proxy() } else { builder }
 }
 
 /// TLS with ring and the system's certificates; plain HTTP to loopback needs none of them.
@@ -114,9 +102,7 @@ fn tls(environment: &Environment) -> Result<ClientConfig, TransportError> {
         .with_safe_default_protocol_versions()
         .map_err(TransportError::connect)?;
     let builder = if environment.is_https() {
-        builder
-            .with_platform_verifier()
-            .map_err(TransportError::connect)?
+        builder.with_platform_verifier().map_err(TransportError::connect)?
     } else {
         builder.with_root_certificates(RootCertStore::empty())
     };

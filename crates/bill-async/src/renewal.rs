@@ -42,11 +42,7 @@ impl Renewer {
             && !self.running.swap(true, Ordering::AcqRel)
         {
             let alive = Alive(Arc::clone(&self.running));
-            tokio::spawn(renew(
-                Arc::downgrade(shared),
-                Arc::clone(&self.roused),
-                alive,
-            ));
+            tokio::spawn(renew(Arc::downgrade(shared), Arc::clone(&self.roused), alive));
         }
     }
 }

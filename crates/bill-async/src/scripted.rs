@@ -9,10 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 /// What a script answers, when it does.
-#[expect(
-    clippy::type_complexity,
-    reason = "a boxed future, and the house has no type aliases"
-)]
+#[expect(clippy::type_complexity, reason = "a boxed future, and the house has no type aliases")]
 #[derive(Clone)]
 pub(crate) struct Script(
     Arc<

@@ -11,8 +11,5 @@ async fn the_timer_of_34_minutes_restarts_at_each_call_and_signs_in_again_when_i
     let mut told = Vec::new();
     example::run(&mut told).await.unwrap();
     let told = String::from_utf8(told).unwrap();
-    assert_eq!(
-        told,
-        include_str!("../../../tests/golden/sign_in_timer.txt")
-    );
+    assert_eq!(told, include_str!("../../../tests/golden/sign_in_timer.txt"));
 }

@@ -2,11 +2,7 @@
 //!
 //! Beside it, in the same run: two bare reads of the clock that it reads twice, which is the floor.
 #![allow(missing_docs, reason = "the entry points are the harness's")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a benchmark that cannot go on ends"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark that cannot go on ends")]
 
 use std::hint::black_box;
 use std::sync::{Mutex, OnceLock};
@@ -38,24 +34,15 @@ fn acquire_and_observe(bencher: Bencher) {
     // One slot for each thread: the price of the path is measured, not the wait for a slot.
     let session = SESSION.get_or_init(|| Mutex::new(signed_in(8, clock.now()).unwrap()));
     // The description of the call is the request's own cost, and not the session's.
-    let call = session
-        .lock()
-        .unwrap()
-        .account()
-        .v2("List/Vendor", &())
-        .unwrap();
-    bencher
-        .with_inputs(|| call.afresh())
-        .bench_values(|call: Call| {
-            let now = clock.now();
-            let (step, woken) = call.step(&mut session.lock().unwrap(), || (), now);
-            drop(woken);
-            let Step::Exchange(in_flight) = step else {
-                panic!("no slot")
-            };
-            let heard = black_box(in_flight).observed(Verdict::Alive);
-            let now = clock.now();
-            let settled = heard.settle(&mut session.lock().unwrap(), now);
-            settled
-        });
+    let call = session.lock().unwrap().account().v2("List/Vendor", &()).unwrap();
+    bencher.with_inputs(|| call.afresh()).bench_values(|call: Call| {
+        let now = clock.now();
+        let (step, woken) = call.step(&mut session.lock().unwrap(), || (), now);
+        drop(woken);
+        let Step::Exchange(in_flight) = step else { panic!("no slot") };
+        let heard = black_box(in_flight).observed(Verdict::Alive);
+        let now = clock.now();
+        let settled = heard.settle(&mut session.lock().unwrap(), now);
+        settled
+    });
 }

@@ -33,22 +33,12 @@ pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         clock.advance(Duration::from_secs(seconds));
     };
     let mut tell = |what: &str| {
-        let session = sandbox
-            .journal()
-            .iter()
-            .rev()
-            .find_map(|entry| entry.session);
+        let session = sandbox.journal().iter().rev().find_map(|entry| entry.session);
         let timer = match client.session() {
-            Phase::SignedIn {
-                left: Some(left), ..
-            } => format!("{} s", left.as_secs()),
+            Phase::SignedIn { left: Some(left), .. } => format!("{} s", left.as_secs()),
             other => format!("{other:?}"),
         };
-        writeln!(
-            out,
-            "{what:<44} session {}, timer at {timer}",
-            session.unwrap_or_default()
-        )
+        writeln!(out, "{what:<44} session {}, timer at {timer}", session.unwrap_or_default())
     };
 
     // /Login.json API call (new sessionId generated)

@@ -35,18 +35,12 @@ impl Client {
     ///
     /// Operations that take no data, such as `GetSessionInfo`, are given `&()`.
     pub fn v2<D: Serialize + ?Sized>(&self, path: &str, data: &D) -> V2 {
-        V2 {
-            client: self.clone(),
-            call: self.account().v2(path, data),
-        }
+        V2 { client: self.clone(), call: self.account().v2(path, data) }
     }
 
     /// All entries of a kind, such as `list("Vendor")`; ends in [`List::all`] or [`List::pages`].
     pub fn list(&self, entity: &str) -> List {
-        List {
-            client: self.clone(),
-            listing: self.account().list(entity),
-        }
+        List { client: self.clone(), listing: self.account().list(entity) }
     }
 
     /// Makes sure that there is a session, signing in if there is none.
@@ -82,8 +76,7 @@ impl Client {
     /// session; organisation, developer key and environment stay.
     pub fn replace_credentials(&self, principal: Principal) {
         self.account().replace_principal(principal);
-        self.shared
-            .with(|session, now| ((), session.credentials_replaced(now)));
+        self.shared.with(|session, now| ((), session.credentials_replaced(now)));
     }
 
     /// The session, for requests that the program sends by itself.
@@ -104,10 +97,7 @@ impl Client {
     /// As for [`lease`](Self::lease), and [`Misuse::LeaseTooLong`] when no session lives that long.
     pub fn lease_for(&self, min_left: Duration) -> Result<Lease, Error> {
         let lease = self.run::<IgnoredAny>(Call::lease(min_left))?.lease()?;
-        Ok(Lease {
-            client: self.clone(),
-            lease,
-        })
+        Ok(Lease { client: self.clone(), lease })
     }
 
     /// What the session looks like now.
@@ -162,10 +152,7 @@ pub struct V2 {
 impl V2 {
     /// Another limit for the call in all, waiting and replays included; two minutes by default.
     pub fn deadline(self, total: Duration) -> Self {
-        Self {
-            call: self.call.map(|call| call.deadline(total)),
-            ..self
-        }
+        Self { call: self.call.map(|call| call.deadline(total)), ..self }
     }
 
     /// Sends the call, signing in first if need be, and reads `response_data` into `T`.
@@ -189,42 +176,27 @@ pub struct List {
 impl List {
     /// Only entries whose `field` stands in relation `op` (such as `=`) to `value`.
     pub fn filter(self, field: &str, op: &str, value: &str) -> Self {
-        Self {
-            listing: self.listing.filter(field, op, value),
-            ..self
-        }
+        Self { listing: self.listing.filter(field, op, value), ..self }
     }
 
     /// In the order of `field`, rising or falling; by `createdTime`, rising, by default.
     pub fn sort(self, field: &str, ascending: bool) -> Self {
-        Self {
-            listing: self.listing.sort(field, ascending),
-            ..self
-        }
+        Self { listing: self.listing.sort(field, ascending), ..self }
     }
 
     /// How many entries a page holds: 1 to 999, which is the default.
     pub fn page_size(self, entries: usize) -> Self {
-        Self {
-            listing: self.listing.page_size(entries),
-            ..self
-        }
+        Self { listing: self.listing.page_size(entries), ..self }
     }
 
     /// Another limit for each page in all; two minutes by default.
     pub fn deadline(self, total: Duration) -> Self {
-        Self {
-            listing: self.listing.deadline(total),
-            ..self
-        }
+        Self { listing: self.listing.deadline(total), ..self }
     }
 
     /// Reads page by page; each page uses the session of its own time.
     pub fn pages<T: DeserializeOwned>(self) -> Pages<T> {
-        Pages {
-            list: self,
-            entries: std::marker::PhantomData,
-        }
+        Pages { list: self, entries: std::marker::PhantomData }
     }
 
     /// Reads everything.
@@ -253,10 +225,7 @@ impl<T: DeserializeOwned> Iterator for Pages<T> {
 
     /// The next page, or nothing after the last; after an error there is nothing more.
     fn next(&mut self) -> Option<Self::Item> {
-        let Self {
-            list: List { client, listing },
-            ..
-        } = self;
+        let Self { list: List { client, listing }, .. } = self;
         let page = match listing.next_page(client.account()) {
             Ok(Some(call)) => client.run::<Vec<T>>(call).and_then(|page| page.answer()),
             Ok(None) => return None,
@@ -318,8 +287,6 @@ impl Lease {
 
     fn ended(self, verdict: Verdict) {
         let Self { client, lease } = self;
-        client
-            .shared
-            .with(|session, now| ((), session.lease_ended(lease, verdict, now)));
+        client.shared.with(|session, now| ((), session.lease_ended(lease, verdict, now)));
     }
 }

@@ -97,30 +97,21 @@ pub(crate) fn run<T: DeserializeOwned>(shared: &Shared, call: Call) -> Result<Fi
 }
 
 fn exchange<T: DeserializeOwned>(shared: &Shared, in_flight: InFlight) -> Outcome<T> {
-    let answer = shared
-        .transport
-        .send(in_flight.request(), in_flight.limit(), shared.call_cap);
+    let answer = shared.transport.send(in_flight.request(), in_flight.limit(), shared.call_cap);
     let heard = in_flight.read(answer);
     shared.with(|session, now| heard.settle(session, now))
 }
 
 /// Runs a sign-in on the thread that got it; it may take longer than the call that began it.
 fn sign_in_here(shared: &Shared, sign_in: SignIn) {
-    let mut guard = SignInGuard {
-        shared,
-        id: Some(sign_in.id()),
-    };
-    let answer = shared
-        .transport
-        .send(sign_in.request(), sign_in.limit(), shared.sign_in_cap);
+    let mut guard = SignInGuard { shared, id: Some(sign_in.id()) };
+    let answer = shared.transport.send(sign_in.request(), sign_in.limit(), shared.sign_in_cap);
     let heard = sign_in.read(answer);
     let ended = shared.with(|session, now| heard.settle(session, now));
     guard.id = None;
     shared.renewer.look_again();
     match ended {
-        SignInEnded::Stored {
-            not_followed: Some(warning),
-        } => {
+        SignInEnded::Stored { not_followed: Some(warning) } => {
             log::warn!("{warning}");
         }
         SignInEnded::LogOut(call) => {
@@ -148,8 +139,7 @@ impl CallGuard<'_> {
 impl Drop for CallGuard<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.shared
-                .with(|session, now| ((), session.cancel(id, now)));
+            self.shared.with(|session, now| ((), session.cancel(id, now)));
         }
     }
 }
@@ -163,8 +153,7 @@ struct SignInGuard<'a> {
 impl Drop for SignInGuard<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.shared
-                .with(|session, now| ((), session.cancel_sign_in(id, now)));
+            self.shared.with(|session, now| ((), session.cancel_sign_in(id, now)));
         }
     }
 }

@@ -41,10 +41,7 @@ impl Http {
             .timeout_global(Some(sign_in_limit))
             .build();
         let agent = Agent::with_parts(config, DefaultConnector::default(), PlainResolver);
-        Self {
-            agent,
-            usual: sign_in_limit,
-        }
+        Self { agent, usual: sign_in_limit }
     }
 
     /// Sends `request`, and reads the answer up to `cap` bytes, within `limit`.
@@ -59,10 +56,7 @@ impl Http {
         let answer = if limit == self.usual {
             self.agent.run(request)
         } else {
-            let limited = self
-                .agent
-                .configure_request(request)
-                .timeout_global(Some(limit));
+            let limited = self.agent.configure_request(request).timeout_global(Some(limit));
             self.agent.run(limited.build())
         };
         let (head, mut body) = answer.map_err(told)?.into_parts();
@@ -89,11 +83,7 @@ fn safe(
         .save_redirect_history(false)
         .https_only(environment.is_https())
         .tls_config(tls);
-    if environment.is_loopback() {
-        builder.proxy(None)
-    } else {
-        builder
-    }
+    if environment.is_loopback() { builder.proxy(None) } else { builder }
 }
 
 /// Looks names up on the calling thread.
@@ -120,11 +110,7 @@ impl Resolver for PlainResolver {
         for address in config.ip_family().keep_wanted(found).take(ADDRESSES) {
             addresses.push(address);
         }
-        if addresses.is_empty() {
-            Err(Error::HostNotFound)
-        } else {
-            Ok(addresses)
-        }
+        if addresses.is_empty() { Err(Error::HostNotFound) } else { Ok(addresses) }
     }
 }
 

@@ -20,11 +20,7 @@ pub(crate) struct Renewer {
 impl Renewer {
     pub(crate) fn new(renewal: Renewal) -> Self {
         let wanted = renewal != Renewal::OnDemand;
-        Self {
-            wanted,
-            running: Arc::default(),
-            bell: Arc::default(),
-        }
+        Self { wanted, running: Arc::default(), bell: Arc::default() }
     }
 
     /// Something has changed: when to renew, or whether anybody is left to renew for.

@@ -1,10 +1,6 @@
 //! Runs a sandbox until it is killed: `cargo run -p bill-sandbox --example serve -- 127.0.0.1:8025`.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "its output is for the terminal"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is for the terminal")]
 
 use std::error::Error;
 use std::io::{Write, stdout};

@@ -67,15 +67,10 @@ impl Accounts {
     }
 
     pub(crate) fn sign_in(&self, name: &str, secret: &str) -> Option<Identity> {
-        let position = self
-            .logins
-            .iter()
-            .position(|login| login.name == name && login.secret == secret)?;
+        let position =
+            self.logins.iter().position(|login| login.name == name && login.secret == secret)?;
         let users_id = format!("00601000000000{:06}", position + 1);
-        Some(Identity {
-            kind: self.logins[position].kind,
-            users_id,
-        })
+        Some(Identity { kind: self.logins[position].kind, users_id })
     }
 
     /// The position of a developer key, counted from 1: it names the key without showing it.
@@ -89,10 +84,7 @@ impl Accounts {
 
     /// Every value that must never be seen in a URL, sessions aside.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
-        let logins = self
-            .logins
-            .iter()
-            .flat_map(|login| [&login.name, &login.secret]);
+        let logins = self.logins.iter().flat_map(|login| [&login.name, &login.secret]);
         logins.chain(&self.dev_keys).map(String::as_str)
     }
 }
@@ -104,16 +96,8 @@ impl Default for Accounts {
             dev_keys: vec![DEMO_DEV_KEY.to_owned()],
             organizations: vec![DEMO_ORG.to_owned(), DEMO_OTHER_ORG.to_owned()],
         };
-        accounts.add_login(
-            DEMO_USER.to_owned(),
-            DEMO_PASSWORD.to_owned(),
-            Kind::Password,
-        );
-        accounts.add_login(
-            DEMO_TOKEN_NAME.to_owned(),
-            DEMO_TOKEN_VALUE.to_owned(),
-            Kind::Token,
-        );
+        accounts.add_login(DEMO_USER.to_owned(), DEMO_PASSWORD.to_owned(), Kind::Password);
+        accounts.add_login(DEMO_TOKEN_NAME.to_owned(), DEMO_TOKEN_VALUE.to_owned(), Kind::Token);
         accounts
     }
 }

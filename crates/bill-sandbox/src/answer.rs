@@ -20,28 +20,16 @@ pub(crate) const BAD_DATA: &str = "BDC_1002";
 const MESSAGES: [(&str, &str); 14] = [
     ("BDC_1001", "System error occurred."),
     (BAD_DATA, "Unknown error occurred."),
-    (
-        WRONG_LOGIN,
-        "User name and/or password do not match our records.",
-    ),
+    (WRONG_LOGIN, "User name and/or password do not match our records."),
     (WRONG_KEY, "Developer key is invalid."),
     ("BDC_1105", "API access is not enabled."),
     ("BDC_1107", "Organization is locked."),
     // BILL writes two spaces here, so a client that matches the text instead of the code fails.
     (INVALID_SESSION, "Session is invalid.  Please log in."),
-    (
-        LIMITED_ACCESS,
-        "Not permitted for a session signed in with a token.",
-    ),
+    (LIMITED_ACCESS, "Not permitted for a session signed in with a token."),
     (UNKNOWN_PATH, "API not supported."),
-    (
-        "BDC_1144",
-        "Max number of allowed requests per hour reached.",
-    ),
-    (
-        "BDC_1322",
-        "Max number of concurrent requests per organization reached.",
-    ),
+    ("BDC_1144", "Max number of allowed requests per hour reached."),
+    ("BDC_1322", "Max number of concurrent requests per organization reached."),
     ("BDC_1356", "MFA code has expired."),
     ("BDC_1358", "Too many MFA attempts."),
     ("BDC_1361", "Untrusted session. MFA is required."),
@@ -104,10 +92,7 @@ impl Answer {
     pub(crate) fn violation(violation: Violation) -> Self {
         let outcome = Outcome::Refused(violation.name().to_owned());
         let code = violation.code();
-        let data = ErrorData {
-            error_code: &code,
-            error_message: violation.message(),
-        };
+        let data = ErrorData { error_code: &code, error_message: violation.message() };
         Self::envelope(violation.status(), 1, "Error", data, outcome)
     }
 
@@ -122,10 +107,7 @@ impl Answer {
     }
 
     fn refusal_saying(status: u16, code: &str, message: &str) -> Self {
-        let data = ErrorData {
-            error_code: code,
-            error_message: message,
-        };
+        let data = ErrorData { error_code: code, error_message: message };
         Self::envelope(status, 1, "Error", data, Outcome::Refused(code.to_owned()))
     }
 
@@ -136,28 +118,15 @@ impl Answer {
         response_data: impl Serialize,
         outcome: Outcome,
     ) -> Self {
-        let envelope = Envelope {
-            response_status,
-            response_message,
-            response_data,
-        };
+        let envelope = Envelope { response_status, response_message, response_data };
         // Every value given here has string keys and plain numbers, so this cannot fail.
         let body = serde_json::to_vec(&envelope).unwrap_or_default();
         let content_type = "application/json;charset=utf-8".to_owned();
-        Self {
-            status,
-            content_type,
-            headers: Vec::new(),
-            body,
-            outcome,
-        }
+        Self { status, content_type, headers: Vec::new(), body, outcome }
     }
 }
 
 fn message(code: &str) -> &'static str {
     let known = MESSAGES.iter().find(|(known, _)| *known == code);
-    known.map_or(
-        "An error that the sandbox was told to give.",
-        |(_, message)| message,
-    )
+    known.map_or("An error that the sandbox was told to give.", |(_, message)| message)
 }

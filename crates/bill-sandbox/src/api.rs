@@ -49,10 +49,7 @@ pub(crate) fn handle(state: &mut State, checked: &Result<(Operation, Form), Refu
         Err(Refusal::UnknownPath) => Answer::refusal(404, UNKNOWN_PATH),
         Err(Refusal::Strict(violation)) => Answer::violation(*violation),
     };
-    Work {
-        answer,
-        opened: None,
-    }
+    Work { answer, opened: None }
 }
 
 /// The label of the developer key and organisation under which a request is counted.
@@ -80,24 +77,12 @@ fn sign_in(state: &mut State, form: &Form) -> Work {
     let dev_key = form.value("devKey");
     let organization = form.value("orgId");
     let identity = match identify(state, form) {
-        Ok(_)
-            if !state
-                .accounts
-                .organizations()
-                .iter()
-                .any(|id| id == organization) =>
-        {
-            return Work {
-                answer: Answer::refusal(200, WRONG_LOGIN),
-                opened: None,
-            };
+        Ok(_) if !state.accounts.organizations().iter().any(|id| id == organization) => {
+            return Work { answer: Answer::refusal(200, WRONG_LOGIN), opened: None };
         }
         Ok(identity) => identity,
         Err(answer) => {
-            return Work {
-                answer,
-                opened: None,
-            };
+            return Work { answer, opened: None };
         }
     };
     let users_id = identity.users_id.clone();
@@ -110,10 +95,7 @@ fn sign_in(state: &mut State, form: &Form) -> Work {
         "apiEndPoint": format!("{}/api/v2", state.origin),
         "usersId": users_id,
     }));
-    Work {
-        answer,
-        opened: Some(id),
-    }
+    Work { answer, opened: Some(id) }
 }
 
 fn list_orgs(state: &State, form: &Form) -> Answer {
@@ -131,9 +113,7 @@ fn identify(state: &State, form: &Form) -> Result<Identity, Answer> {
     if state.accounts.key_ordinal(form.value("devKey")).is_none() {
         return Err(Answer::refusal(200, WRONG_KEY));
     }
-    let found = state
-        .accounts
-        .sign_in(form.value("userName"), form.value("password"));
+    let found = state.accounts.sign_in(form.value("userName"), form.value("password"));
     found.ok_or_else(|| Answer::refusal(200, WRONG_LOGIN))
 }
 
@@ -151,10 +131,7 @@ fn in_session(state: &mut State, call: &Call, form: &Form) -> Answer {
         kind: session.identity.kind,
     };
     let name = call.to_string();
-    let limited = state
-        .token_refuses
-        .iter()
-        .any(|pattern| covers(pattern, &name));
+    let limited = state.token_refuses.iter().any(|pattern| covers(pattern, &name));
     if caller.kind == Kind::Token && limited {
         return Answer::refusal(200, LIMITED_ACCESS);
     }

@@ -99,18 +99,12 @@ impl Builder {
 
     /// Accepts an address that other machines can reach.
     pub fn allow_any_address(self) -> Self {
-        Self {
-            any_address: true,
-            ..self
-        }
+        Self { any_address: true, ..self }
     }
 
     /// Makes the clock stand still except when it is advanced, for tests of exact moments.
     pub fn frozen_clock(self) -> Self {
-        Self {
-            frozen: true,
-            ..self
-        }
+        Self { frozen: true, ..self }
     }
 
     /// Gives every organisation so many vendors instead of 2,500.
@@ -120,15 +114,13 @@ impl Builder {
 
     /// Adds a user to the demo accounts.
     pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
-        self.accounts
-            .add_login(name.into(), password.into(), Kind::Password);
+        self.accounts.add_login(name.into(), password.into(), Kind::Password);
         self
     }
 
     /// Adds a user-generated token to the demo accounts.
     pub fn token(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.accounts
-            .add_login(name.into(), value.into(), Kind::Token);
+        self.accounts.add_login(name.into(), value.into(), Kind::Token);
         self
     }
 
@@ -148,20 +140,14 @@ impl Builder {
     ///
     /// An older page of BILL's says that such a session does not expire, a newer one 48 hours.
     pub fn token_idle_limit(self, limit: Option<Duration>) -> Self {
-        Self {
-            token_idle_limit: limit,
-            ..self
-        }
+        Self { token_idle_limit: limit, ..self }
     }
 
     /// Refuses these operations to a token's session instead of those that move money.
     ///
     /// `Crud/Create` means that of any entity.
     pub fn token_refuses<T: Into<String>>(self, operations: impl IntoIterator<Item = T>) -> Self {
-        Self {
-            token_refuses: operations.into_iter().map(Into::into).collect(),
-            ..self
-        }
+        Self { token_refuses: operations.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Starts the sandbox; it may be called from async and from blocking code.

@@ -22,11 +22,7 @@ pub(crate) fn date_from(unix_seconds: u64) -> String {
     let day_of_year = era_day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + days / 146_097 * 400 + u64::from(month <= 2);
     format!("{year:04}-{month:02}-{day:02}")
 }
@@ -39,10 +35,7 @@ mod tests {
     fn leap_days_and_turns_of_the_year_are_written_correctly() {
         assert_eq!(stamp_from(0, 0), "1970-01-01T00:00:00.000+0000");
         assert_eq!(stamp_from(951_782_400, 7), "2000-02-29T00:00:00.007+0000");
-        assert_eq!(
-            stamp_from(1_704_067_199, 999),
-            "2023-12-31T23:59:59.999+0000"
-        );
+        assert_eq!(stamp_from(1_704_067_199, 999), "2023-12-31T23:59:59.999+0000");
         assert_eq!(stamp_from(1_709_251_200, 0), "2024-03-01T00:00:00.000+0000");
     }
 }

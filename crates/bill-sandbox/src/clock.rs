@@ -24,11 +24,7 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Duration {
-        if self.frozen {
-            self.advanced
-        } else {
-            self.advanced + self.started.elapsed()
-        }
+        if self.frozen { self.advanced } else { self.advanced + self.started.elapsed() }
     }
 
     pub(crate) fn wall(&self) -> SystemTime {

@@ -32,10 +32,7 @@ pub(crate) async fn advance(
     let asked: Result<Advance, _> = serde_json::from_slice(&body);
     let by = asked.map(|advance| Duration::try_from_secs_f64(advance.seconds));
     let Ok(Ok(by)) = by else {
-        return problem(
-            StatusCode::BAD_REQUEST,
-            "the body is {\"seconds\": a positive number}",
-        );
+        return problem(StatusCode::BAD_REQUEST, "the body is {\"seconds\": a positive number}");
     };
     let now = shared.with(|state| {
         state.clock.advance(by);
@@ -57,10 +54,7 @@ pub(crate) async fn fault(
             shared.with(|state| state.faults.add(fault));
             answer(StatusCode::OK, &json!({}))
         }
-        Ok(_) => problem(
-            StatusCode::BAD_REQUEST,
-            "a status or a header cannot be sent",
-        ),
+        Ok(_) => problem(StatusCode::BAD_REQUEST, "a status or a header cannot be sent"),
         Err(error) => problem(StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }

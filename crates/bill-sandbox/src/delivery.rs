@@ -52,10 +52,7 @@ impl Manner {
             Some(FaultKind::CloseMidAnswer) => Self::Part { reset: false },
             Some(FaultKind::SlowBytes { bytes, pause_ms }) => {
                 let pause = Duration::from_millis(*pause_ms);
-                Self::Slowly {
-                    bytes: (*bytes).max(1),
-                    pause,
-                }
+                Self::Slowly { bytes: (*bytes).max(1), pause }
             }
             _ => Self::Whole,
         }
@@ -70,16 +67,12 @@ pub(crate) fn altered(worked: Option<Answer>, fault: &Fault) -> Option<Answer> {
             Answer::foreign(*status, "text/html;charset=utf-8", HTML.into(), "html")
         }
         FaultKind::Envelope { status, code } => Answer::refusal(*status, code),
-        FaultKind::Body {
-            status,
-            content_type,
-            body,
-        } => Answer::foreign(*status, content_type, body.clone().into(), "body"),
+        FaultKind::Body { status, content_type, body } => {
+            Answer::foreign(*status, content_type, body.clone().into(), "body")
+        }
         FaultKind::Redirect { status, location } => {
             let mut answer = Answer::foreign(*status, "text/plain", Vec::new(), "redirect");
-            answer
-                .headers
-                .push((LOCATION.to_string(), location.clone()));
+            answer.headers.push((LOCATION.to_string(), location.clone()));
             answer
         }
         FaultKind::TornJson => torn(worked?),
@@ -87,9 +80,7 @@ pub(crate) fn altered(worked: Option<Answer>, fault: &Fault) -> Option<Answer> {
         _ => worked?,
     };
     let headers = fault.headers().iter();
-    answer
-        .headers
-        .extend(headers.map(|(name, value)| (name.clone(), value.clone())));
+    answer.headers.extend(headers.map(|(name, value)| (name.clone(), value.clone())));
     Some(answer)
 }
 
@@ -102,21 +93,12 @@ pub(crate) fn deliver(
 ) -> Response {
     let length = answer.body.len();
     let body = match manner {
-        Manner::Slowly { bytes, pause } => slowly(
-            answer.body.clone(),
-            bytes,
-            pause,
-            exchange,
-            answer.outcome.name().to_owned(),
-        ),
+        Manner::Slowly { bytes, pause } => {
+            slowly(answer.body.clone(), bytes, pause, exchange, answer.outcome.name().to_owned())
+        }
         Manner::Part { reset } => {
             let name = fault.map_or("part", |fault| fault.kind().name());
-            part(
-                answer.body.clone(),
-                reset.then_some(wire),
-                exchange,
-                name.to_owned(),
-            )
+            part(answer.body.clone(), reset.then_some(wire), exchange, name.to_owned())
         }
         Manner::Whole | Manner::Reset | Manner::Never => {
             // No longer in flight before the client can have seen the answer: its next request
@@ -145,10 +127,7 @@ fn head(answer: &Answer, length: usize, body: Body) -> Option<Response> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(answer.status).ok()?;
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_str(&answer.content_type).ok()?,
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_str(&answer.content_type).ok()?);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     for (name, value) in &answer.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
@@ -238,8 +217,6 @@ impl HttpBody for Portions {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.0
-            .poll_recv(cx)
-            .map(|portion| portion.map(|bytes| bytes.map(Frame::data)))
+        self.0.poll_recv(cx).map(|portion| portion.map(|bytes| bytes.map(Frame::data)))
     }
 }

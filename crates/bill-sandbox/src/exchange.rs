@@ -43,10 +43,7 @@ enum Read {
 
 pub(crate) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let wire = head
-        .extensions
-        .get::<ConnectInfo<Wire>>()
-        .map(|info| info.0.clone());
+    let wire = head.extensions.get::<ConnectInfo<Wire>>().map(|info| info.0.clone());
     let wire = wire.unwrap_or_default();
     let body = match read(body).await {
         Read::Whole(body) => Some(body),
@@ -109,9 +106,8 @@ impl Exchange {
             }
             let form = checked.as_ref().ok().map(|(_, form)| form);
             let key = form.and_then(|form| counted_as(state, form));
-            let organization = form
-                .and_then(|form| organization_of(state, form))
-                .map(str::to_owned);
+            let organization =
+                form.and_then(|form| organization_of(state, form)).map(str::to_owned);
             let session = form.and_then(|form| state.sessions.ordinal(form.value("sessionId")));
             let sequence = state.journal.write(state.clock.now(), operation.clone());
             if let Some(entry) = state.journal.entry(sequence) {
@@ -121,15 +117,7 @@ impl Exchange {
             state.enter(key.as_deref());
             (sequence, operation, key, checked)
         });
-        (
-            Self {
-                shared,
-                sequence,
-                operation,
-                key,
-            },
-            checked,
-        )
+        (Self { shared, sequence, operation, key }, checked)
     }
 
     async fn wait_at(&self, stage: Stage) {

@@ -106,34 +106,22 @@ impl Fault {
 
     /// Applies only to an operation: `Login`, `List/Vendor`, or `List` for a list of any entity.
     pub fn on(self, operation: impl Into<String>) -> Self {
-        Self {
-            on: operation.into(),
-            ..self
-        }
+        Self { on: operation.into(), ..self }
     }
 
     /// Applies to so many requests instead of one.
     pub fn times(self, times: u64) -> Self {
-        Self {
-            times: Some(times),
-            ..self
-        }
+        Self { times: Some(times), ..self }
     }
 
     /// Applies to every request from now on.
     pub fn always(self) -> Self {
-        Self {
-            times: None,
-            ..self
-        }
+        Self { times: None, ..self }
     }
 
     /// Lets so many requests of the operation pass first.
     pub fn after(self, requests: u64) -> Self {
-        Self {
-            after: requests,
-            ..self
-        }
+        Self { after: requests, ..self }
     }
 
     /// Does what was asked before the answer goes wrong, as when an answer is lost on its way.
@@ -141,10 +129,7 @@ impl Fault {
     /// Without it, a request whose answer is replaced or withheld changes nothing at all. Kinds
     /// that send the ordinary answer or a part of it are always handled.
     pub fn handled(self) -> Self {
-        Self {
-            handled: true,
-            ..self
-        }
+        Self { handled: true, ..self }
     }
 
     /// Sets a header of the answer, or replaces it, such as `retry-after` or `date`.
@@ -169,10 +154,7 @@ impl Fault {
 impl FaultKind {
     /// An answer with one of BILL's codes and HTTP 200.
     pub fn code(code: impl Into<String>) -> Self {
-        Self::Envelope {
-            status: 200,
-            code: code.into(),
-        }
+        Self::Envelope { status: 200, code: code.into() }
     }
 
     /// The answer that a session is invalid, while it goes on living.
@@ -229,11 +211,7 @@ impl Faults {
     /// lets requests pass has let this one pass.
     pub(crate) fn take(&mut self, operation: &str) -> Option<Fault> {
         let mut taken = None;
-        for fault in self
-            .0
-            .iter_mut()
-            .filter(|fault| covers(&fault.on, operation))
-        {
+        for fault in self.0.iter_mut().filter(|fault| covers(&fault.on, operation)) {
             if fault.after > 0 {
                 fault.after -= 1;
             } else if taken.is_none() && fault.times != Some(0) {
@@ -247,10 +225,7 @@ impl Faults {
 }
 
 // Serde asks for this type: `null` in JSON means without end.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the field's type, as serde's default"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "the field's type, as serde's default")]
 fn once() -> Option<u64> {
     Some(1)
 }
@@ -276,15 +251,9 @@ mod tests {
     fn a_fault_can_let_requests_pass_first() {
         let mut faults = Faults::default();
         faults.add(Fault::new(FaultKind::LoseSession).on("List").after(2));
-        let hits: Vec<_> = [
-            "List/Vendor",
-            "Login",
-            "List/Bill",
-            "List/Vendor",
-            "List/Vendor",
-        ]
-        .map(|operation| faults.take(operation).is_some())
-        .into();
+        let hits: Vec<_> = ["List/Vendor", "Login", "List/Bill", "List/Vendor", "List/Vendor"]
+            .map(|operation| faults.take(operation).is_some())
+            .into();
         assert_eq!(hits, [false, false, false, true, false]);
     }
 
@@ -315,28 +284,16 @@ mod tests {
             FaultKind::CloseMidAnswer,
             FaultKind::Html { status: 500 },
             FaultKind::code("BDC_1144"),
-            FaultKind::Body {
-                status: 200,
-                content_type: text(),
-                body: text(),
-            },
+            FaultKind::Body { status: 200, content_type: text(), body: text() },
             FaultKind::TornJson,
-            FaultKind::SlowBytes {
-                bytes: 1,
-                pause_ms: 1,
-            },
-            FaultKind::Redirect {
-                status: 307,
-                location: text(),
-            },
+            FaultKind::SlowBytes { bytes: 1, pause_ms: 1 },
+            FaultKind::Redirect { status: 307, location: text() },
             FaultKind::LoseSession,
             FaultKind::ForeignApiEndPoint { url: text() },
         ];
         for kind in kinds {
             let json = serde_json::to_value(&kind).unwrap();
-            let name = json
-                .as_str()
-                .or_else(|| Some(json.as_object()?.keys().next()?.as_str()));
+            let name = json.as_str().or_else(|| Some(json.as_object()?.keys().next()?.as_str()));
             assert_eq!(name, Some(kind.name()));
         }
     }

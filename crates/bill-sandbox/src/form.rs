@@ -20,11 +20,7 @@ impl Form {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        text.split('&')
-            .map(pair)
-            .collect::<Option<_>>()
-            .map(Self)
-            .ok_or(FormError::Malformed)
+        text.split('&').map(pair).collect::<Option<_>>().map(Self).ok_or(FormError::Malformed)
     }
 
     pub(crate) fn fields(&self) -> &[(String, String)] {
@@ -33,10 +29,7 @@ impl Form {
 
     /// The value of a field, or the empty string.
     pub(crate) fn value(&self, name: &str) -> &str {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map_or("", |(_, value)| value)
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 }
 
@@ -82,10 +75,7 @@ mod tests {
     fn json_is_told_from_a_malformed_form() {
         assert_eq!(Form::parse(b" {\"a\":1}").unwrap_err(), FormError::Json);
         for malformed in ["a=1&", "a", "a=%4", "a=%zz", "a=%ff", "&a=1"] {
-            assert_eq!(
-                Form::parse(malformed.as_bytes()).unwrap_err(),
-                FormError::Malformed
-            );
+            assert_eq!(Form::parse(malformed.as_bytes()).unwrap_err(), FormError::Malformed);
         }
     }
 }

@@ -83,10 +83,7 @@ impl Hold {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let awaited = format!("{requests} requests at a hold of `{}`", self.0.operation);
-                return Err(WaitTimeout {
-                    awaited,
-                    seen: progress.arrived.to_string(),
-                });
+                return Err(WaitTimeout { awaited, seen: progress.arrived.to_string() });
             }
             let waited = self.0.changed.wait_timeout(progress, left);
             progress = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -156,9 +153,7 @@ impl Gate {
     fn change(&self, how: impl FnOnce(&mut Progress)) {
         let mut progress = self.lock();
         how(&mut progress);
-        progress.open |= progress
-            .until
-            .is_some_and(|until| progress.arrived >= until);
+        progress.open |= progress.until.is_some_and(|until| progress.arrived >= until);
         drop(progress);
         self.changed.notify_all();
         self.notify.notify_waiters();

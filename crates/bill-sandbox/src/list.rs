@@ -87,9 +87,7 @@ impl Query {
         }
         let mut sorted: Vec<_> = fitting.collect();
         sorted.sort_by(|a, b| {
-            self.sort
-                .iter()
-                .fold(Ordering::Equal, |order, sort| order.then(sort.order(a, b)))
+            self.sort.iter().fold(Ordering::Equal, |order, sort| order.then(sort.order(a, b)))
         });
         sorted.into_iter().skip(self.start).take(self.max).collect()
     }
@@ -104,9 +102,7 @@ impl Filter {
             Op::Unequal => order(&self.value).is_ne(),
             Op::In => match &self.value {
                 Value::Array(wanted) => wanted.iter().any(|wanted| order(wanted).is_eq()),
-                other => text(other)
-                    .split(',')
-                    .any(|wanted| order(&wanted.trim().into()).is_eq()),
+                other => text(other).split(',').any(|wanted| order(&wanted.trim().into()).is_eq()),
             },
             // An absent value is neither less nor greater than anything.
             _ if value.is_null() => false,

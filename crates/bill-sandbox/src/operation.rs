@@ -68,20 +68,13 @@ impl Operation {
         }
         let differs_in_case =
             Self::examples().any(|known| path.eq_ignore_ascii_case(&format!("{BASE}{known}.json")));
-        Err(if differs_in_case {
-            PathError::WrongCase
-        } else {
-            PathError::Unknown
-        })
+        Err(if differs_in_case { PathError::WrongCase } else { PathError::Unknown })
     }
 
     /// The form fields that must be there, and those that may.
     pub(crate) fn fields(&self) -> (&'static [&'static str], &'static [&'static str]) {
         match self {
-            Self::Login => (
-                &["userName", "password", "orgId", "devKey"],
-                &["deviceId", "mfaId"],
-            ),
+            Self::Login => (&["userName", "password", "orgId", "devKey"], &["deviceId", "mfaId"]),
             Self::ListOrgs => (&["userName", "password", "devKey"], &[]),
             Self::InSession(Call::Logout | Call::GetSessionInfo) => (&["devKey", "sessionId"], &[]),
             Self::InSession(Call::CurrentTime) => (&["devKey", "sessionId"], &["data"]),
@@ -92,25 +85,12 @@ impl Operation {
     }
 
     fn examples() -> impl Iterator<Item = String> {
-        let plain = [
-            "Login",
-            "Logout",
-            "GetSessionInfo",
-            "ListOrgs",
-            "CurrentTime",
-        ];
-        let verbs = [
-            "List",
-            "Crud/Create",
-            "Crud/Read",
-            "Crud/Update",
-            "Crud/Delete",
-        ];
-        let of_entities = verbs.into_iter().chain(["Crud/Undelete"]).flat_map(|verb| {
-            ENTITIES
-                .into_iter()
-                .map(move |entity| format!("{verb}/{entity}"))
-        });
+        let plain = ["Login", "Logout", "GetSessionInfo", "ListOrgs", "CurrentTime"];
+        let verbs = ["List", "Crud/Create", "Crud/Read", "Crud/Update", "Crud/Delete"];
+        let of_entities = verbs
+            .into_iter()
+            .chain(["Crud/Undelete"])
+            .flat_map(|verb| ENTITIES.into_iter().map(move |entity| format!("{verb}/{entity}")));
         plain.into_iter().map(str::to_owned).chain(of_entities)
     }
 }
@@ -167,9 +147,8 @@ fn exact(path: &str) -> Option<Operation> {
 fn entity(name: &str) -> Option<String> {
     let well_formed = name.starts_with(|first: char| first.is_ascii_uppercase())
         && name.chars().all(|other| other.is_ascii_alphanumeric());
-    let in_another_case = ENTITIES
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(name) && *known != name);
+    let in_another_case =
+        ENTITIES.iter().any(|known| known.eq_ignore_ascii_case(name) && *known != name);
     (well_formed && !in_another_case).then(|| name.to_owned())
 }
 
@@ -180,14 +159,8 @@ mod tests {
     #[test]
     fn paths_are_case_sensitive_down_to_the_entity() {
         let parse = |path| Operation::parse(path).map(|operation| operation.to_string());
-        assert_eq!(
-            parse("/api/v2/List/Vendor.json").as_deref(),
-            Ok("List/Vendor")
-        );
-        assert_eq!(
-            parse("/api/v2/List/Gadget.json").as_deref(),
-            Ok("List/Gadget")
-        );
+        assert_eq!(parse("/api/v2/List/Vendor.json").as_deref(), Ok("List/Vendor"));
+        assert_eq!(parse("/api/v2/List/Gadget.json").as_deref(), Ok("List/Gadget"));
         assert_eq!(parse("/api/v2/List/vendor.json"), Err(PathError::WrongCase));
         assert_eq!(parse("/api/V2/Login.json"), Err(PathError::WrongCase));
         assert_eq!(parse("/api/v2/login.json"), Err(PathError::WrongCase));

@@ -117,8 +117,7 @@ impl Sandbox {
     ///
     /// Sessions that were signed in before live on.
     pub fn set_password(&self, name: &str, password: &str) -> bool {
-        self.shared
-            .with(|state| state.accounts.set_secret(name, password))
+        self.shared.with(|state| state.accounts.set_secret(name, password))
     }
 
     /// The counters at this moment.
@@ -163,32 +162,24 @@ impl Sandbox {
             .spawn(move || run(builder, &tell, stopped))
             .map_err(|source| StartError::Thread { source })?;
         match told.recv() {
-            Ok(Ok(Started { addr, shared })) => Ok(Self {
-                addr,
-                shared,
-                stop: Some(stop),
-                thread: Some(thread),
-            }),
+            Ok(Ok(Started { addr, shared })) => {
+                Ok(Self { addr, shared, stop: Some(stop), thread: Some(thread) })
+            }
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(StartError::Thread {
-                source: io::ErrorKind::Other.into(),
-            }),
+            Err(_) => Err(StartError::Thread { source: io::ErrorKind::Other.into() }),
         }
     }
 
     fn add_gate(&self, operation: &str, stage: Stage) -> Hold {
         let gate = Arc::new(Gate::new(operation, stage));
-        self.shared
-            .with(|state| state.gates.push(Arc::clone(&gate)));
+        self.shared.with(|state| state.gates.push(Arc::clone(&gate)));
         Hold::new(gate)
     }
 }
 
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sandbox")
-            .field("addr", &self.addr)
-            .finish_non_exhaustive()
+        f.debug_struct("Sandbox").field("addr", &self.addr).finish_non_exhaustive()
     }
 }
 
@@ -240,21 +231,13 @@ fn listen(builder: &Builder) -> Result<(TcpListener, SocketAddr), StartError> {
         Ok((listener, addr))
     });
     bound.map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => StartError::Busy {
-            addr,
-            free: free_beside(addr),
-            source,
-        },
+        io::ErrorKind::AddrInUse => StartError::Busy { addr, free: free_beside(addr), source },
         _ => StartError::Listen { addr, source },
     })
 }
 
 fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if addr.is_ipv4() {
-        TcpSocket::new_v4()
-    } else {
-        TcpSocket::new_v6()
-    }?;
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // Elsewhere than on Windows, this lets a sandbox come back to the port that it just left.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
@@ -263,9 +246,7 @@ fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn free_beside(addr: SocketAddr) -> Option<SocketAddr> {
-    StdListener::bind((addr.ip(), 0))
-        .and_then(|listener| listener.local_addr())
-        .ok()
+    StdListener::bind((addr.ip(), 0)).and_then(|listener| listener.local_addr()).ok()
 }
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {

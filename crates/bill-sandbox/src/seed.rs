@@ -10,9 +10,8 @@ use crate::calendar::{date_from, stamp_from};
 const FIRST: u64 = 1_704_067_200;
 const EVERY: u64 = 600;
 
-const FIRST_WORDS: [&str; 10] = [
-    "Amber", "Birch", "Cedar", "Delta", "Elm", "Fern", "Granite", "Harbor", "Iris", "Juniper",
-];
+const FIRST_WORDS: [&str; 10] =
+    ["Amber", "Birch", "Cedar", "Delta", "Elm", "Fern", "Granite", "Harbor", "Iris", "Juniper"];
 const SECOND_WORDS: [&str; 10] = [
     "Bakery",
     "Catering",
@@ -168,11 +167,7 @@ fn invoice(seed: &Seed, number: u64) -> Value {
 }
 
 fn name(number: u64) -> String {
-    format!(
-        "{} {} {number:04}",
-        pick(&FIRST_WORDS, number),
-        pick(&SECOND_WORDS, number / 10)
-    )
+    format!("{} {} {number:04}", pick(&FIRST_WORDS, number), pick(&SECOND_WORDS, number / 10))
 }
 
 fn pick<T: Copy, const N: usize>(from: &[T; N], number: u64) -> T {

@@ -66,10 +66,7 @@ impl Sessions {
             self.alive.remove(id);
             return None;
         }
-        let session = self
-            .alive
-            .get_mut(id)
-            .filter(|session| session.dev_key == dev_key)?;
+        let session = self.alive.get_mut(id).filter(|session| session.dev_key == dev_key)?;
         session.last_used = now;
         Some(session)
     }
@@ -83,10 +80,7 @@ impl Sessions {
     }
 
     pub(crate) fn alive(&self, now: Duration) -> u64 {
-        self.alive
-            .values()
-            .filter(|session| self.lives(session, now))
-            .count() as u64
+        self.alive.values().filter(|session| self.lives(session, now)).count() as u64
     }
 
     /// The organisation of a session that has not been closed.
@@ -129,19 +123,15 @@ mod tests {
     use crate::accounts::{Identity, Kind};
 
     fn open(sessions: &mut Sessions, kind: Kind, now: Duration) -> String {
-        let identity = Identity {
-            kind,
-            users_id: "006".to_owned(),
-        };
+        let identity = Identity { kind, users_id: "006".to_owned() };
         sessions.open(identity, "key", "008", now)
     }
 
     #[test]
     fn no_two_session_ids_are_alike() {
         let mut sessions = Sessions::new(None);
-        let ids: HashSet<_> = (0..1_000)
-            .map(|_| open(&mut sessions, Kind::Password, Duration::ZERO))
-            .collect();
+        let ids: HashSet<_> =
+            (0..1_000).map(|_| open(&mut sessions, Kind::Password, Duration::ZERO)).collect();
         assert_eq!(ids.len(), 1_000);
         assert!(ids.iter().all(|id| id.len() == 36));
     }
@@ -157,46 +147,26 @@ mod tests {
         let last = Duration::from_secs(1_800 * 48);
         assert_eq!(sessions.alive(last + Duration::from_millis(2_099_999)), 1);
         assert_eq!(sessions.alive(last + Duration::from_millis(2_100_000)), 0);
-        assert!(
-            sessions
-                .touch(&id, "key", last + Duration::from_millis(2_100_000))
-                .is_none()
-        );
+        assert!(sessions.touch(&id, "key", last + Duration::from_millis(2_100_000)).is_none());
     }
 
     #[test]
     fn the_wrong_developer_key_neither_uses_nor_ends_a_session() {
         let mut sessions = Sessions::new(None);
         let id = open(&mut sessions, Kind::Password, Duration::ZERO);
-        assert!(
-            sessions
-                .touch(&id, "other", Duration::from_secs(2_000))
-                .is_none()
-        );
-        assert!(
-            sessions
-                .touch(&id, "key", Duration::from_millis(2_099_999))
-                .is_some()
-        );
+        assert!(sessions.touch(&id, "other", Duration::from_secs(2_000)).is_none());
+        assert!(sessions.touch(&id, "key", Duration::from_millis(2_099_999)).is_some());
     }
 
     #[test]
     fn a_token_session_lives_for_good_unless_a_limit_is_set() {
         let mut endless = Sessions::new(None);
         let id = open(&mut endless, Kind::Token, Duration::ZERO);
-        assert!(
-            endless
-                .touch(&id, "key", Duration::from_secs(30 * 86_400))
-                .is_some()
-        );
+        assert!(endless.touch(&id, "key", Duration::from_secs(30 * 86_400)).is_some());
 
         let mut limited = Sessions::new(Some(Duration::from_secs(172_800)));
         let id = open(&mut limited, Kind::Token, Duration::ZERO);
         assert_eq!(limited.alive(Duration::from_millis(172_799_999)), 1);
-        assert!(
-            limited
-                .touch(&id, "key", Duration::from_secs(172_800))
-                .is_none()
-        );
+        assert!(limited.touch(&id, "key", Duration::from_secs(172_800)).is_none());
     }
 }

@@ -38,10 +38,7 @@ pub(crate) struct State {
 
 impl Shared {
     pub(crate) fn new(state: State) -> Self {
-        Self {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-        }
+        Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
@@ -61,10 +58,7 @@ impl Shared {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let awaited = "a condition on the stats".to_owned();
-                return Err(WaitTimeout {
-                    awaited,
-                    seen: format!("{stats:?}"),
-                });
+                return Err(WaitTimeout { awaited, seen: format!("{stats:?}") });
             }
             let waited = self.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -75,35 +69,20 @@ impl Shared {
 impl State {
     pub(crate) fn stats(&self) -> Stats {
         let sessions_alive = self.sessions.alive(self.clock.now());
-        Stats {
-            sessions_alive,
-            ..self.counted.clone()
-        }
+        Stats { sessions_alive, ..self.counted.clone() }
     }
 
     /// The entities of an organisation.
     pub(crate) fn store(&mut self, organization: &str) -> &mut Store {
-        let position = self
-            .accounts
-            .organizations()
-            .iter()
-            .position(|id| id == organization);
-        let seed = Seed {
-            organization: position.unwrap_or_default() + 1,
-            vendors: self.vendors,
-        };
-        self.stores
-            .entry(organization.to_owned())
-            .or_insert_with(|| Store::new(seed))
+        let position = self.accounts.organizations().iter().position(|id| id == organization);
+        let seed = Seed { organization: position.unwrap_or_default() + 1, vendors: self.vendors };
+        self.stores.entry(organization.to_owned()).or_insert_with(|| Store::new(seed))
     }
 
     /// The hold that stops a request at this stage, if there is one.
     pub(crate) fn gate(&mut self, operation: &str, stage: Stage) -> Option<Arc<Gate>> {
         self.gates.retain(|gate| !gate.is_open());
-        self.gates
-            .iter()
-            .find(|gate| gate.stops(operation, stage))
-            .cloned()
+        self.gates.iter().find(|gate| gate.stops(operation, stage)).cloned()
     }
 
     pub(crate) fn reject(&mut self, name: &str) {
@@ -116,11 +95,7 @@ impl State {
         if let Some(key) = key {
             let now = self.in_flight_by_key.entry(key.to_owned()).or_default();
             *now += 1;
-            let max = self
-                .counted
-                .max_in_flight_by_key
-                .entry(key.to_owned())
-                .or_default();
+            let max = self.counted.max_in_flight_by_key.entry(key.to_owned()).or_default();
             *max = (*max).max(*now);
         }
     }

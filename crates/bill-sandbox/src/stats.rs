@@ -42,10 +42,7 @@ impl Stats {
     ///
     /// BILL's own codes do not count: a client may well be told that its session is invalid.
     pub fn violations(&self) -> BTreeMap<String, u64> {
-        let strict = self
-            .rejected
-            .iter()
-            .filter(|(name, _)| Violation::is_name(name));
+        let strict = self.rejected.iter().filter(|(name, _)| Violation::is_name(name));
         strict.map(|(name, count)| (name.clone(), *count)).collect()
     }
 }

@@ -24,11 +24,7 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new(seed: Seed) -> Self {
-        Self {
-            seed,
-            tables: BTreeMap::new(),
-            created: 0,
-        }
+        Self { seed, tables: BTreeMap::new(), created: 0 }
     }
 
     /// The objects of an entity in the order of their ids, which is that of their creation.
@@ -47,12 +43,7 @@ impl Store {
             return Err(Unfit("a new object has no id"));
         }
         let named = matches!(entity, "Vendor" | "Customer");
-        if named
-            && object
-                .get("name")
-                .and_then(Value::as_str)
-                .is_none_or(str::is_empty)
-        {
+        if named && object.get("name").and_then(Value::as_str).is_none_or(str::is_empty) {
             return Err(Unfit("name is required"));
         }
         self.created += 1;
@@ -65,10 +56,7 @@ impl Store {
     }
 
     pub(crate) fn read(&mut self, entity: &str, id: &str) -> Result<&Map<String, Value>, Unfit> {
-        self.table(entity)
-            .rows
-            .get(id)
-            .ok_or(Unfit("no object has this id"))
+        self.table(entity).rows.get(id).ok_or(Unfit("no object has this id"))
     }
 
     pub(crate) fn update(
@@ -78,15 +66,8 @@ impl Store {
         stamp: &str,
     ) -> Result<&Map<String, Value>, Unfit> {
         check_object(entity, &changes)?;
-        let id = changes
-            .get("id")
-            .and_then(Value::as_str)
-            .ok_or(Unfit("id is required"))?;
-        let row = self
-            .table(entity)
-            .rows
-            .get_mut(id)
-            .ok_or(Unfit("no object has this id"))?;
+        let id = changes.get("id").and_then(Value::as_str).ok_or(Unfit("id is required"))?;
+        let row = self.table(entity).rows.get_mut(id).ok_or(Unfit("no object has this id"))?;
         row.extend(changes);
         row.insert("updatedTime".to_owned(), stamp.into());
         Ok(row)
@@ -99,11 +80,7 @@ impl Store {
         active: bool,
         stamp: &str,
     ) -> Result<&Map<String, Value>, Unfit> {
-        let row = self
-            .table(entity)
-            .rows
-            .get_mut(id)
-            .ok_or(Unfit("no object has this id"))?;
+        let row = self.table(entity).rows.get_mut(id).ok_or(Unfit("no object has this id"))?;
         row.insert("isActive".to_owned(), if active { "1" } else { "2" }.into());
         row.insert("updatedTime".to_owned(), stamp.into());
         Ok(row)
@@ -114,9 +91,7 @@ impl Store {
         let seed = &self.seed;
         self.tables
             .entry(entity.to_owned())
-            .or_insert_with(|| Table {
-                rows: self::seed(seed, entity),
-            })
+            .or_insert_with(|| Table { rows: self::seed(seed, entity) })
     }
 }
 

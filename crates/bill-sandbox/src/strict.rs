@@ -173,10 +173,7 @@ fn check_fields(form: &Form, operation: &Operation) -> Result<(), Violation> {
     let (required, optional) = operation.fields();
     let fields = form.fields();
     for (position, (name, value)) in fields.iter().enumerate() {
-        if fields[..position]
-            .iter()
-            .any(|(earlier, _)| earlier == name)
-        {
+        if fields[..position].iter().any(|(earlier, _)| earlier == name) {
             return Err(Violation::RepeatedField);
         }
         if !required.contains(&name.as_str()) && !optional.contains(&name.as_str()) {
@@ -187,51 +184,36 @@ fn check_fields(form: &Form, operation: &Operation) -> Result<(), Violation> {
         }
     }
     let is_there = |name: &&str| fields.iter().any(|(given, _)| given == name);
-    if required.iter().all(is_there) {
-        Ok(())
-    } else {
-        Err(Violation::MissingField)
-    }
+    if required.iter().all(is_there) { Ok(()) } else { Err(Violation::MissingField) }
 }
 
 fn url_holds_secret(head: &Parts, is_secret: impl Fn(&str) -> bool) -> bool {
     let query = head.uri.query().unwrap_or_default();
     let named = query.split(['&', ';']).any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
-        let name = decode(name)
-            .unwrap_or_else(|| name.to_owned())
-            .to_ascii_lowercase();
+        let name = decode(name).unwrap_or_else(|| name.to_owned()).to_ascii_lowercase();
         SECRET_NAMES.contains(&name.as_str())
     });
     // A path keeps its plus signs, and a client may have put a secret in without encoding it.
     let path = head.uri.path();
     let decoded_path = decode(&path.replace('+', "%2B"));
-    let texts = [
-        Some(path.to_owned()),
-        decoded_path,
-        Some(query.to_owned()),
-        decode(query),
-    ];
+    let texts = [Some(path.to_owned()), decoded_path, Some(query.to_owned()), decode(query)];
     named || texts.iter().flatten().any(|text| is_secret(text))
 }
 
 fn accepts_json(headers: &HeaderMap) -> bool {
     let mut accepted = headers.get_all(ACCEPT).iter().peekable();
     accepted.peek().is_none()
-        || accepted
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|v| v.split(','))
-            .any(|range| {
+        || accepted.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')).any(
+            |range| {
                 let range = range.split(';').next().unwrap_or_default().trim();
                 ["application/json", "application/*", "*/*"].contains(&range)
-            })
+            },
+        )
 }
 
 fn media_type(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let only = values.next()?.to_str().ok()?;
-    values
-        .next()
-        .is_none()
-        .then(|| only.split(';').next().unwrap_or_default().trim())
+    values.next().is_none().then(|| only.split(';').next().unwrap_or_default().trim())
 }

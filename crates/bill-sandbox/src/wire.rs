@@ -44,13 +44,7 @@ impl Listener for WiredListener {
         let (stream, addr) = Listener::accept(&mut self.0).await;
         // Answers are small; a failure only means that they leave a little later.
         let _ = stream.set_nodelay(true);
-        (
-            WiredStream {
-                stream,
-                wire: Wire::default(),
-            },
-            addr,
-        )
+        (WiredStream { stream, wire: Wire::default() }, addr)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

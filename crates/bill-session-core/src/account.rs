@@ -31,15 +31,11 @@ pub struct Account {
 impl Account {
     /// An account of `environment` with `credentials`, under the budgets of its developer key.
     pub fn new(environment: Environment, credentials: Credentials, key: Arc<KeyLimits>) -> Self {
-        let Credentials {
-            principal,
-            org_id,
-            dev_key,
-        } = credentials;
+        let Credentials { principal, org_id, dev_key } = credentials;
         let held = Held::default();
-        held.add(&dev_key.0);
-        held.add(&principal.name);
-        held.add(&principal.proof);
+        held.add_credential(&dev_key.0);
+        held.add_credential(&principal.name);
+        held.add_credential(&principal.proof);
         Self {
             environment,
             org_id,
@@ -84,8 +80,8 @@ impl Account {
     /// [`credentials_replaced`](crate::Session::credentials_replaced); those that are not told
     /// notice at their next step.
     pub fn replace_principal(&self, principal: Principal) {
-        self.held.add(&principal.name);
-        self.held.add(&principal.proof);
+        self.held.add_credential(&principal.name);
+        self.held.add_credential(&principal.proof);
         self.key.lift();
         self.identity.replace(principal);
     }
@@ -103,11 +99,7 @@ impl Account {
     pub fn v2<D: Serialize + ?Sized>(&self, path: &str, data: &D) -> Result<Call, Misuse> {
         let operation = Operation::new(path, &self.held)?;
         let json = serde_json::to_string(data).map_err(|_| Misuse::Data)?;
-        let data = if json == "null" {
-            String::new()
-        } else {
-            encode_data(&json)
-        };
+        let data = if json == "null" { String::new() } else { encode_data(&json) };
         Ok(Call::new(Task::V2(Arc::new(V2 { operation, data }))))
     }
 

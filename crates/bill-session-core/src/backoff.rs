@@ -10,22 +10,16 @@ pub(crate) struct Backoff {
 }
 
 /// Between attempts to sign in that failed.
-pub(crate) const FAILED: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    most: Duration::from_secs(120),
-};
+pub(crate) const FAILED: Backoff =
+    Backoff { first: Duration::from_secs(1), most: Duration::from_secs(120) };
 
 /// Between sign-ins that met three other calls of the organisation.
-pub(crate) const CONTENDED_SIGN_IN: Backoff = Backoff {
-    first: Duration::from_secs(2),
-    most: Duration::from_secs(120),
-};
+pub(crate) const CONTENDED_SIGN_IN: Backoff =
+    Backoff { first: Duration::from_secs(2), most: Duration::from_secs(120) };
 
 /// Before a call that met three others is sent again.
-pub(crate) const CONTENDED_CALL: Backoff = Backoff {
-    first: Duration::from_millis(500),
-    most: Duration::from_secs(1),
-};
+pub(crate) const CONTENDED_CALL: Backoff =
+    Backoff { first: Duration::from_millis(500), most: Duration::from_secs(1) };
 
 impl Backoff {
     /// The wait after the `nth` failure in a row: between half of its step and the whole.
@@ -62,7 +56,5 @@ impl Jitter {
 #[inline]
 pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-    now.checked_add(wait)
-        .or_else(|| now.checked_add(FAR))
-        .unwrap_or(now)
+    now.checked_add(wait).or_else(|| now.checked_add(FAR)).unwrap_or(now)
 }

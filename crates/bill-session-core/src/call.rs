@@ -78,12 +78,8 @@ impl Task {
     pub(crate) fn need(&self) -> Need {
         match self {
             Self::V2(_) | Self::KeepAlive => Need::Exchange,
-            Self::SignIn | Self::Renew => Need::Session {
-                min_left: Duration::ZERO,
-            },
-            Self::Lease { min_left } => Need::Session {
-                min_left: *min_left,
-            },
+            Self::SignIn | Self::Renew => Need::Session { min_left: Duration::ZERO },
+            Self::Lease { min_left } => Need::Session { min_left: *min_left },
             Self::Logout { .. } => Need::Slot,
         }
     }
@@ -108,11 +104,7 @@ pub(crate) struct V2 {
 
 impl Call {
     pub(crate) fn new(task: Task) -> Self {
-        Self {
-            task,
-            replays: Replays::default(),
-            stage: Stage::New { total: None },
-        }
+        Self { task, replays: Replays::default(), stage: Stage::New { total: None } }
     }
 
     /// Makes sure that there is a session, signing in if there is none.
@@ -167,11 +159,7 @@ impl Call {
 
     /// A call that goes on after an exchange.
     pub(crate) fn resumed(task: Task, replays: Replays, ticket: Ticket) -> Self {
-        Self {
-            task,
-            replays,
-            stage: Stage::Numbered(ticket),
-        }
+        Self { task, replays, stage: Stage::Numbered(ticket) }
     }
 
     /// Takes the next step: what the caller is to do now.
@@ -212,9 +200,7 @@ impl Call {
             Some(at) => session.line.steps(at),
             None => {
                 let passes_refusal = matches!(self.task, Task::SignIn);
-                session
-                    .line
-                    .join(Waiter::new(ticket.id, need, passes_refusal));
+                session.line.join(Waiter::new(ticket.id, need, passes_refusal));
             }
         }
         session.pump(now, &mut wake);
@@ -272,18 +258,10 @@ impl Call {
                     if need != Need::Exchange {
                         session.line.leave(at, wake);
                         session.pump(now, wake);
-                        return Step::Ready(Lease {
-                            session: current,
-                            generation,
-                            sent_at: now,
-                        });
+                        return Step::Ready(Lease { session: current, generation, sent_at: now });
                     }
                     let key = &session.account.key;
-                    let open = if has_slot {
-                        key.begin_call(now)
-                    } else {
-                        key.calls_open(now)
-                    };
+                    let open = if has_slot { key.begin_call(now) } else { key.calls_open(now) };
                     match open {
                         Ok(()) if has_slot => {
                             let with = (current, generation);
@@ -306,10 +284,9 @@ impl Call {
                 asked => {
                     let waiter = session.line.waiter(at);
                     let (may_try, backed_off) = match asked {
-                        Asked::Wait { attempt, .. } => (
-                            waiter.passes_refusal || waiter.riding == Some(attempt.id),
-                            None,
-                        ),
+                        Asked::Wait { attempt, .. } => {
+                            (waiter.passes_refusal || waiter.riding == Some(attempt.id), None)
+                        }
                         Asked::Failed { cause, retry_at } => {
                             (waiter.passes_refusal, Some((Arc::clone(cause), retry_at)))
                         }
@@ -342,12 +319,7 @@ impl Call {
                 session.pump(now, wake);
             }
         }
-        if let Some(not_before) = session
-            .line
-            .waiter(at)
-            .not_before
-            .filter(|then| *then > now)
-        {
+        if let Some(not_before) = session.line.waiter(at).not_before.filter(|then| *then > now) {
             look_at = look_at.min(not_before);
         }
         session.line.waits(at, token(), wake);
@@ -427,16 +399,7 @@ impl Call {
         session.line.waits(at, token(), wake);
         session.pump(now, wake);
         let until = session.look_again_at(ticket.deadline, now);
-        Step::SignIn(
-            SignIn {
-                account,
-                principal,
-                attempt,
-                limit,
-            },
-            self,
-            until,
-        )
+        Step::SignIn(SignIn { account, principal, attempt, limit }, self, until)
     }
 
     /// The call ends unsent, and whatever it held passes on.
@@ -453,35 +416,20 @@ impl Call {
         let after = |instant: Instant| instant.saturating_duration_since(now);
         let error = match refusal {
             Refusal::Deadline => {
-                let cause = session
-                    .machine
-                    .failure()
-                    .map(|(cause, _)| Arc::clone(cause));
+                let cause = session.machine.failure().map(|(cause, _)| Arc::clone(cause));
                 Error::Deadline { call, cause }
             }
             Refusal::NoSession(cause, Some(until)) if cause.is_spent() => {
                 let code = cause.code().cloned();
                 let retry_after = after(until);
-                Error::Limited {
-                    call,
-                    limit: Limit::SignIns,
-                    retry_after,
-                    code,
-                }
+                Error::Limited { call, limit: Limit::SignIns, retry_after, code }
             }
-            Refusal::NoSession(cause, retry_at) => Error::NoSession {
-                call,
-                cause,
-                retry_after: retry_at.map(after),
-            },
+            Refusal::NoSession(cause, retry_at) => {
+                Error::NoSession { call, cause, retry_after: retry_at.map(after) }
+            }
             Refusal::CallsSpent(until) => {
                 let retry_after = after(until);
-                Error::Limited {
-                    call,
-                    limit: Limit::Calls,
-                    retry_after,
-                    code: None,
-                }
+                Error::Limited { call, limit: Limit::Calls, retry_after, code: None }
             }
         };
         session.pump(now, wake);

@@ -106,9 +106,6 @@ pub(crate) enum Meaning {
 impl Meaning {
     /// Whether a sign-in that was answered so is not to be tried again with the same credentials.
     pub(crate) fn is_permanent_refusal(self) -> bool {
-        matches!(
-            self,
-            Self::WrongPassword | Self::WrongKey | Self::AccessOff | Self::Locked
-        )
+        matches!(self, Self::WrongPassword | Self::WrongKey | Self::AccessOff | Self::Locked)
     }
 }

@@ -32,11 +32,7 @@ pub struct Credentials {
 impl Credentials {
     /// Puts the checked values together.
     pub fn new(principal: Principal, org_id: OrgId, dev_key: DevKey) -> Self {
-        Self {
-            principal,
-            org_id,
-            dev_key,
-        }
+        Self { principal, org_id, dev_key }
     }
 
     /// The organisation that these credentials sign in to.
@@ -47,10 +43,7 @@ impl Credentials {
     /// What looks wrong without being certainly wrong, such as an `orgId` of an unusual form.
     pub fn warnings(&self) -> Vec<CredentialsWarning> {
         let unusual = !self.org_id.as_str().starts_with("008");
-        unusual
-            .then_some(CredentialsWarning::UnusualOrgId)
-            .into_iter()
-            .collect()
+        unusual.then_some(CredentialsWarning::UnusualOrgId).into_iter().collect()
     }
 }
 

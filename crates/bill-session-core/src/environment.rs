@@ -88,9 +88,7 @@ impl Environment {
             Self::Sandbox | Self::Stage => &[Self::Sandbox, Self::Stage],
             Self::Production | Self::Custom(_) => &[],
         };
-        kin.iter()
-            .find(|other| named == other.v2_base())
-            .map(Self::base)
+        kin.iter().find(|other| named == other.v2_base()).map(Self::base)
     }
 }
 
@@ -153,24 +151,14 @@ impl Origin {
         }
         let base = Base::new(scheme.clone(), authority.clone());
         let origin = format!("{scheme}://{authority}");
-        Ok(Self {
-            v2_base: format!("{origin}/api/v2"),
-            origin,
-            base,
-            loopback,
-        })
+        Ok(Self { v2_base: format!("{origin}/api/v2"), origin, base, loopback })
     }
 }
 
 fn is_loopback(host: &str) -> bool {
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host);
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     host.eq_ignore_ascii_case("localhost")
-        || bare
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// A text that names no environment.

@@ -117,56 +117,30 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Api(error) | Self::Untrusted(error) => error.fmt(f),
-            Self::NoSession {
-                call,
-                cause,
-                retry_after,
-            } => {
+            Self::NoSession { call, cause, retry_after } => {
                 write!(f, "{call} was not sent, since there is no session: {cause}")?;
                 retry_after.map_or(Ok(()), |after| try_again(f, after))
             }
-            Self::Limited {
-                call,
-                limit,
-                retry_after,
-                code: None,
-            } => {
-                write!(
-                    f,
-                    "{call} was not sent: {limit} are spent, by this process's own count"
-                )?;
+            Self::Limited { call, limit, retry_after, code: None } => {
+                write!(f, "{call} was not sent: {limit} are spent, by this process's own count")?;
                 try_again(f, *retry_after)
             }
-            Self::Limited {
-                call,
-                limit,
-                retry_after,
-                code: Some(code),
-            } => {
+            Self::Limited { call, limit, retry_after, code: Some(code) } => {
                 write!(f, "{call} was not carried out: {limit} are spent ({code})")?;
                 try_again(f, *retry_after)
             }
             Self::SignedOut { call } => {
-                write!(
-                    f,
-                    "{call} was begun before the sign-out, and is not sent after it"
-                )
+                write!(f, "{call} was begun before the sign-out, and is not sent after it")
             }
             Self::Deadline { call, cause: None } => write!(f, "{call} waited until its deadline"),
-            Self::Deadline {
-                call,
-                cause: Some(cause),
-            } => {
+            Self::Deadline { call, cause: Some(cause) } => {
                 write!(f, "{call} waited until its deadline: {cause}")
             }
             Self::NoAnswer { call, error } if error.is_connect() => {
                 write!(f, "{call} was not sent: {error}")
             }
             Self::NoAnswer { call, error } => {
-                write!(
-                    f,
-                    "{call} got no answer, so its outcome is unknown: {error}"
-                )
+                write!(f, "{call} got no answer, so its outcome is unknown: {error}")
             }
             Self::NotBill { call, answer } => write!(f, "{call} was answered by {answer}"),
             Self::Decode { call, error } => write!(
@@ -181,10 +155,9 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::NoSession { cause, .. }
-            | Self::Deadline {
-                cause: Some(cause), ..
-            } => cause.source(),
+            Self::NoSession { cause, .. } | Self::Deadline { cause: Some(cause), .. } => {
+                cause.source()
+            }
             Self::NoAnswer { error, .. } => error.source(),
             _ => None,
         }
@@ -229,12 +202,7 @@ impl ApiError {
         code: Option<Code>,
         message: String,
     ) -> Self {
-        Self {
-            call,
-            status,
-            code,
-            message: message.into(),
-        }
+        Self { call, status, code, message: message.into() }
     }
 
     /// The call that was answered, such as `List/Vendor`.
@@ -259,6 +227,11 @@ impl ApiError {
 
     pub(crate) fn meaning(&self) -> Meaning {
         self.code.as_ref().map_or(Meaning::Other, Code::meaning)
+    }
+
+    /// Whether the status is a 5xx, and no code says more than that.
+    pub(crate) fn is_of_a_server_in_trouble(&self) -> bool {
+        self.status.is_server_error() && self.meaning() == Meaning::Other
     }
 }
 
@@ -391,39 +364,19 @@ impl fmt::Display for ForeignAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             ForeignKind::Redirect { host: Some(host) } => {
-                write!(
-                    f,
-                    "a redirect to {host} (HTTP {}), which is never followed",
-                    self.status
-                )
+                write!(f, "a redirect to {host} (HTTP {}), which is never followed", self.status)
             }
             ForeignKind::Redirect { host: None } => {
-                write!(
-                    f,
-                    "a redirect (HTTP {}), which is never followed",
-                    self.status
-                )
+                write!(f, "a redirect (HTTP {}), which is never followed", self.status)
             }
             ForeignKind::Html => {
-                write!(
-                    f,
-                    "an HTML page (HTTP {}), as from a proxy or a gateway",
-                    self.status
-                )
+                write!(f, "an HTML page (HTTP {}), as from a proxy or a gateway", self.status)
             }
             ForeignKind::Json => {
-                write!(
-                    f,
-                    "JSON that is torn or not in BILL's form (HTTP {})",
-                    self.status
-                )
+                write!(f, "JSON that is torn or not in BILL's form (HTTP {})", self.status)
             }
             ForeignKind::Other => {
-                write!(
-                    f,
-                    "something that is not in BILL's form (HTTP {})",
-                    self.status
-                )
+                write!(f, "something that is not in BILL's form (HTTP {})", self.status)
             }
         }
     }
@@ -506,10 +459,7 @@ impl TransportError {
 
     /// The answer was longer than the cap.
     pub fn too_large() -> Self {
-        Self {
-            kind: TransportKind::TooLarge,
-            source: None,
-        }
+        Self { kind: TransportKind::TooLarge, source: None }
     }
 
     /// Whether the answer did not come in time.
@@ -533,10 +483,7 @@ impl TransportError {
     }
 
     fn with(kind: TransportKind, source: impl StdError + Send + Sync + 'static) -> Self {
-        Self {
-            kind,
-            source: Some(Arc::new(source)),
-        }
+        Self { kind, source: Some(Arc::new(source)) }
     }
 }
 
@@ -554,9 +501,7 @@ impl fmt::Display for TransportError {
 
 impl StdError for TransportError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
 

@@ -38,20 +38,11 @@ pub struct InFlight {
 impl InFlight {
     /// The request to send, signed with the session.
     pub fn request(&self) -> Request<Bytes> {
-        let SignedIn {
-            account,
-            session_id,
-            base,
-            ..
-        } = &*self.session;
+        let SignedIn { account, session_id, base, .. } = &*self.session;
         match &self.task {
-            Task::V2(call) => v2::call(
-                base,
-                &call.operation,
-                &account.dev_key,
-                session_id,
-                &call.data,
-            ),
+            Task::V2(call) => {
+                v2::call(base, &call.operation, &account.dev_key, session_id, &call.data)
+            }
             Task::Logout { .. } => v2::logout(base, &account.dev_key, session_id),
             Task::KeepAlive | Task::Renew | Task::SignIn | Task::Lease { .. } => {
                 v2::session_info(base, &account.dev_key, session_id)
@@ -82,20 +73,12 @@ impl InFlight {
             }
             Err(error) => (Verdict::Unknown, Err(error)),
         };
-        Heard {
-            in_flight: self,
-            verdict,
-            parsed,
-        }
+        Heard { in_flight: self, verdict, parsed }
     }
 
     /// Takes the word of a program that has read the answer by itself.
     pub fn observed(self, verdict: Verdict) -> Heard<()> {
-        Heard {
-            in_flight: self,
-            verdict,
-            parsed: Ok(Parsed::Success(())),
-        }
+        Heard { in_flight: self, verdict, parsed: Ok(Parsed::Success(())) }
     }
 }
 
@@ -121,20 +104,9 @@ pub struct Heard<T> {
 impl<T: DeserializeOwned> Heard<T> {
     /// Frees the slot, draws the consequences for the session, and tells how the call goes on.
     pub fn settle<W>(self, session: &mut Session<W>, now: Instant) -> (Outcome<T>, Wake<W>) {
-        let Self {
-            in_flight,
-            verdict,
-            parsed,
-        } = self;
+        let Self { in_flight, verdict, parsed } = self;
         let InFlight {
-            task,
-            mut replays,
-            slot,
-            ticket,
-            generation,
-            sent_at,
-            session: used,
-            ..
+            task, mut replays, slot, ticket, generation, sent_at, session: used, ..
         } = in_flight;
         let mut wake = Wake::nobody();
         let now = session.clamp(now);
@@ -228,18 +200,9 @@ fn ended<T: DeserializeOwned>(
             },
             _ => Error::from_api(error),
         },
-        Ok(Parsed::Mismatch(error)) => Error::Decode {
-            call: call(),
-            error,
-        },
-        Ok(Parsed::Foreign(answer)) => Error::NotBill {
-            call: call(),
-            answer,
-        },
-        Err(error) => Error::NoAnswer {
-            call: call(),
-            error,
-        },
+        Ok(Parsed::Mismatch(error)) => Error::Decode { call: call(), error },
+        Ok(Parsed::Foreign(answer)) => Error::NotBill { call: call(), answer },
+        Err(error) => Error::NoAnswer { call: call(), error },
     };
     Outcome::Failed(error)
 }
@@ -247,10 +210,8 @@ fn ended<T: DeserializeOwned>(
 /// An answer without data.
 fn nothing<T: DeserializeOwned>(call: Arc<str>) -> Result<T, Error> {
     let unit: UnitDeserializer<serde::de::value::Error> = ().into_deserializer();
-    T::deserialize(unit).map_err(|error| Error::Decode {
-        call,
-        error: DecodeError::new(error.to_string()),
-    })
+    T::deserialize(unit)
+        .map_err(|error| Error::Decode { call, error: DecodeError::new(error.to_string()) })
 }
 
 /// How a call goes on after an exchange.
@@ -299,9 +260,7 @@ impl<T: DeserializeOwned> Finished<T> {
     pub fn lease(self) -> Result<Lease, Error> {
         match self {
             Self::Ready(lease) => Ok(lease),
-            Self::Answer(_) | Self::Nothing => Err(Error::SignedOut {
-                call: "the lease".into(),
-            }),
+            Self::Answer(_) | Self::Nothing => Err(Error::SignedOut { call: "the lease".into() }),
         }
     }
 }

@@ -26,10 +26,7 @@ impl Identity {
         Self {
             version: AtomicU64::new(0),
             refused: AtomicBool::new(false),
-            current: Mutex::new(Current {
-                principal: Arc::new(principal),
-                refusal: None,
-            }),
+            current: Mutex::new(Current { principal: Arc::new(principal), refusal: None }),
         }
     }
 
@@ -86,43 +83,90 @@ impl Identity {
 
 /// The secrets that this client holds or held, to keep them out of paths and messages.
 #[derive(Debug, Default)]
-pub(crate) struct Held(RwLock<VecDeque<Secret>>);
+pub(crate) struct Held(RwLock<Secrets>);
+
+#[derive(Debug, Default)]
+struct Secrets {
+    /// The key and every principal: few, and kept as long as the client lives.
+    credentials: Vec<Secret>,
+    session_ids: VecDeque<Secret>,
+}
+
+impl Secrets {
+    fn all(&self) -> impl Iterator<Item = &str> {
+        self.credentials.iter().chain(&self.session_ids).map(Secret::expose)
+    }
+}
 
 impl Held {
-    /// More than a key's sign-ins in five hours; a session id is dead long before it drops out.
-    const MOST: usize = 1024;
+    /// More than a key's sign-ins in five hours; a session is dead long before its id drops out.
+    const SESSION_IDS: usize = 1024;
     /// What is shorter is looked for as a whole only: it would be found in innocent words.
     const SHORTEST_PART: usize = 6;
 
-    pub(crate) fn add(&self, secret: &Secret) {
+    pub(crate) fn add_credential(&self, secret: &Secret) {
         let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if held.len() >= Self::MOST {
-            held.pop_front();
+        if !held.credentials.iter().any(|known| known.expose() == secret.expose()) {
+            held.credentials.push(secret.clone());
         }
-        held.push_back(secret.clone());
+    }
+
+    pub(crate) fn add_session_id(&self, session_id: &Secret) {
+        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if held.session_ids.len() >= Self::SESSION_IDS {
+            held.session_ids.pop_front();
+        }
+        held.session_ids.push_back(session_id.clone());
     }
 
     /// Whether `text` is a secret or contains one.
     pub(crate) fn found_in(&self, text: &str) -> bool {
         let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        held.iter().any(|secret| {
-            let secret = secret.expose();
-            text == secret || (secret.len() >= Self::SHORTEST_PART && text.contains(secret))
-        })
+        held.all().any(|secret| Self::holds(text, secret))
     }
 
-    /// `text` with every secret in it blanked out, as it is or as a form would encode it.
-    pub(crate) fn scrub(&self, text: &str) -> String {
+    /// What a server sent, fit for people to read: without control characters, no longer than a
+    /// message should be, and with every secret in it blanked out.
+    pub(crate) fn printable(&self, text: &str) -> String {
+        const LONGEST: usize = 300;
+        // Before and after: control characters can hide a secret, and a secret can hold some.
+        let scrubbed = self.scrub(text);
+        let shown = |c: &char| !c.is_control() && !is_text_direction(*c);
+        let plain: String = scrubbed.chars().filter(shown).collect();
+        self.scrub(&plain).chars().take(LONGEST).collect()
+    }
+
+    fn scrub(&self, text: &str) -> String {
         let mut text = text.to_owned();
         let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        for secret in held.iter().map(Secret::expose) {
-            let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-            for form in [secret, encoded.as_str()] {
-                if text == form || (form.len() >= Self::SHORTEST_PART && text.contains(form)) {
-                    text = text.replace(form, "[redacted]");
+        for secret in held.all() {
+            for form in forms(secret) {
+                if Self::holds(&text, &form) {
+                    text = text.replace(&form, "[redacted]");
                 }
             }
         }
         text
     }
+
+    fn holds(text: &str, secret: &str) -> bool {
+        text == secret || (secret.len() >= Self::SHORTEST_PART && text.contains(secret))
+    }
+}
+
+/// How a secret may be spelled in a message: as it is, in a form, escaped, without its controls.
+fn forms(secret: &str) -> [String; 5] {
+    let json = serde_json::to_string(secret).unwrap_or_default();
+    [
+        secret.to_owned(),
+        form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+        json.trim_matches('"').to_owned(),
+        secret.escape_debug().to_string(),
+        secret.chars().filter(|c| !c.is_control()).collect(),
+    ]
+}
+
+/// Marks that reorder what a terminal shows.
+fn is_text_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

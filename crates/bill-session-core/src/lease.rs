@@ -47,19 +47,14 @@ impl Lease {
     ///
     /// # Errors
     ///
-    /// [`Misuse::ForeignRequest`] when the request goes anywhere but to [`api`](Self::api), and
-    /// [`Misuse::PathQuery`] when it has a query.
+    /// [`Misuse::ForeignRequest`] when the request goes anywhere but to [`api`](Self::api), and the
+    /// path's own kinds of [`Misuse`] when its path or query is one that a call could not have.
     pub fn sign(&self, request: &mut Request<Bytes>) -> Result<(), Misuse> {
-        let SignedIn {
-            account,
-            session_id,
-            base,
-            ..
-        } = &*self.session;
-        if !base.is_of(request.uri()) || !request.uri().path().starts_with("/api/v2/") {
-            return Err(Misuse::ForeignRequest);
-        }
-        if request.uri().query().is_some() {
+        let SignedIn { account, session_id, base, .. } = &*self.session;
+        let uri = request.uri();
+        let path = uri.path().strip_prefix("/api/v2/").filter(|_| base.is_of(uri));
+        v2::checked_path(path.ok_or(Misuse::ForeignRequest)?, &account.held)?;
+        if uri.query().is_some() {
             return Err(Misuse::PathQuery);
         }
         let rest = std::str::from_utf8(request.body()).map_err(|_| Misuse::Data)?;
@@ -71,9 +66,7 @@ impl Lease {
 
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease")
-            .field("generation", &self.generation)
-            .finish_non_exhaustive()
+        f.debug_struct("Lease").field("generation", &self.generation).finish_non_exhaustive()
     }
 }
 

@@ -82,9 +82,7 @@ impl KeyLimits {
     /// Calls counted in the hour before `now`.
     pub fn calls(&self, now: Instant) -> u32 {
         self.turn_to(self.minute_of(now));
-        self.past
-            .load(Ordering::Relaxed)
-            .saturating_add(self.current.load(Ordering::Relaxed))
+        self.past.load(Ordering::Relaxed).saturating_add(self.current.load(Ordering::Relaxed))
     }
 
     /// Counts a sign-in; an error tells from when on there is room for one.
@@ -143,10 +141,7 @@ impl KeyLimits {
 
     /// When the window of calls moves on, and may have room again.
     fn next_minute(&self, now: Instant) -> Instant {
-        later(
-            self.origin,
-            Duration::from_secs(60 * (self.minute_of(now) + 1)),
-        )
+        later(self.origin, Duration::from_secs(60 * (self.minute_of(now) + 1)))
     }
 
     /// BILL said that the hour's sign-ins are spent.
@@ -190,17 +185,10 @@ impl KeyLimits {
         }
         let finished = self.current.swap(0, Ordering::Relaxed);
         slow.calls.push_back((counted, finished));
-        while slow
-            .calls
-            .front()
-            .is_some_and(|(oldest, _)| oldest + MINUTES <= minute)
-        {
+        while slow.calls.front().is_some_and(|(oldest, _)| oldest + MINUTES <= minute) {
             slow.calls.pop_front();
         }
-        let past = slow
-            .calls
-            .iter()
-            .fold(0_u32, |sum, (_, calls)| sum.saturating_add(*calls));
+        let past = slow.calls.iter().fold(0_u32, |sum, (_, calls)| sum.saturating_add(*calls));
         self.past.store(past, Ordering::Relaxed);
         self.minute.store(minute, Ordering::Release);
     }

@@ -164,10 +164,7 @@ impl<W> Line<W> {
 
     /// The latest deadline of the exchanges in flight.
     pub(crate) fn busy_until(&self) -> Option<Instant> {
-        let exchanges = self
-            .slots
-            .iter()
-            .filter(|slot| matches!(slot, Slot::Exchange { .. }));
+        let exchanges = self.slots.iter().filter(|slot| matches!(slot, Slot::Exchange { .. }));
         exchanges.filter_map(|slot| slot.until()).max()
     }
 
@@ -187,10 +184,7 @@ impl<W> Line<W> {
     pub(crate) fn find(&self, id: CallId) -> Option<usize> {
         match self.waiters.back() {
             Some(last) if last.id == id => Some(self.waiters.len() - 1),
-            _ => self
-                .waiters
-                .binary_search_by_key(&id, |waiter| waiter.id)
-                .ok(),
+            _ => self.waiters.binary_search_by_key(&id, |waiter| waiter.id).ok(),
         }
     }
 
@@ -317,10 +311,7 @@ impl<W> Line<W> {
     ) -> Option<u32> {
         let index = self.waiters[at].slot.take();
         if let Some(index) = index {
-            self.slots[index] = Slot::Exchange {
-                id: self.waiters[at].id,
-                until,
-            };
+            self.slots[index] = Slot::Exchange { id: self.waiters[at].id, until };
         }
         self.leave(at, wake);
         u32::try_from(index?).ok()
@@ -329,10 +320,7 @@ impl<W> Line<W> {
     /// A free slot goes to an exchange of somebody who does not stand in line.
     #[inline]
     pub(crate) fn occupy(&mut self, id: CallId, until: Instant) -> Option<u32> {
-        let index = self
-            .slots
-            .iter()
-            .position(|slot| matches!(slot, Slot::Free))?;
+        let index = self.slots.iter().position(|slot| matches!(slot, Slot::Free))?;
         self.slots[index] = Slot::Exchange { id, until };
         self.free -= 1;
         u32::try_from(index).ok()
@@ -442,12 +430,7 @@ impl<W> Wake<W> {
     }
 
     fn tokens(&mut self) -> &mut Tokens<W> {
-        let none = || {
-            Box::new(Tokens {
-                woken: Vec::new(),
-                spent: Vec::new(),
-            })
-        };
+        let none = || Box::new(Tokens { woken: Vec::new(), spent: Vec::new() });
         self.0.get_or_insert_with(none)
     }
 }

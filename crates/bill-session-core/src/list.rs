@@ -47,32 +47,15 @@ struct Sort {
 
 impl List {
     pub(crate) fn new(entity: &str) -> Self {
-        let by_age = Sort {
-            field: "createdTime".to_owned(),
-            asc: "true",
-        };
-        let page = Page {
-            start: 0,
-            max: MOST,
-            filters: Vec::new(),
-            sort: vec![by_age],
-        };
-        Self {
-            path: format!("List/{entity}"),
-            page,
-            ended: false,
-            deadline: None,
-        }
+        let by_age = Sort { field: "createdTime".to_owned(), asc: "true" };
+        let page = Page { start: 0, max: MOST, filters: Vec::new(), sort: vec![by_age] };
+        Self { path: format!("List/{entity}"), page, ended: false, deadline: None }
     }
 
     /// Only entries whose `field` stands in relation `op` (such as `=`) to `value`.
     #[must_use]
     pub fn filter(mut self, field: &str, op: &str, value: &str) -> Self {
-        let filter = Filter {
-            field: field.into(),
-            op: op.into(),
-            value: value.into(),
-        };
+        let filter = Filter { field: field.into(), op: op.into(), value: value.into() };
         self.page.filters.push(filter);
         self
     }
@@ -81,10 +64,7 @@ impl List {
     #[must_use]
     pub fn sort(mut self, field: &str, ascending: bool) -> Self {
         let asc = if ascending { "true" } else { "false" };
-        self.page.sort = vec![Sort {
-            field: field.into(),
-            asc,
-        }];
+        self.page.sort = vec![Sort { field: field.into(), asc }];
         self
     }
 

@@ -165,9 +165,7 @@ impl<W> Session<W> {
 
     /// The URL of the API that calls go to, while there is a session.
     pub fn api(&self) -> Option<String> {
-        self.machine
-            .current()
-            .map(|session| session.base.to_string())
+        self.machine.current().map(|session| session.base.to_string())
     }
 
     /// What the last sign-in's `apiEndPoint` named, when it was not followed.
@@ -258,10 +256,9 @@ impl<W> Session<W> {
         }
         let due = match self.settings.renewal {
             Renewal::OnDemand => None,
-            Renewal::Ahead => self
-                .machine
-                .ends_at()
-                .or(self.machine.failure().map(|(_, retry_at)| retry_at)),
+            Renewal::Ahead => {
+                self.machine.ends_at().or(self.machine.failure().map(|(_, retry_at)| retry_at))
+            }
             Renewal::KeepAlive => self.keep_alive_at(),
         }?;
         // A call in flight restarts the timer when it is answered.
@@ -274,9 +271,7 @@ impl<W> Session<W> {
     /// It is never longer than a minute: a thread's sleep does not count the time that the machine
     /// sleeps, and the session's clock does.
     pub fn renew_in(&self, now: Instant) -> Duration {
-        let due = self
-            .renew_at()
-            .map(|due| due.saturating_duration_since(self.last.max(now)));
+        let due = self.renew_at().map(|due| due.saturating_duration_since(self.last.max(now)));
         due.unwrap_or(LONGEST_NAP).min(LONGEST_NAP)
     }
 
@@ -286,11 +281,7 @@ impl<W> Session<W> {
         let idles_out_at = self.machine.idles_out_at()?;
         // What ends before it idles out cannot be kept alive.
         let ends_first = self.machine.ends_at()? < idles_out_at;
-        if ends_first {
-            None
-        } else {
-            idles_out_at.checked_sub(limit / 10)
-        }
+        if ends_first { None } else { idles_out_at.checked_sub(limit / 10) }
     }
 
     /// A renewal begins: it counts, and the next one keeps its distance.
@@ -305,13 +296,15 @@ impl<W> Session<W> {
         self.last
     }
 
-    /// How long a session of this principal will live.
+    /// How long a session of this principal will live: by no setting so short that it could be over
+    /// before its sign-in is, for then nobody could ever use one.
     pub(crate) fn lifetime(&self, is_token: bool) -> Lifetime {
-        if is_token {
+        let lifetime = if is_token {
             self.settings.token_lifetime
         } else {
             Lifetime::idle(IDLE_LIMIT, self.settings.idle_margin)
-        }
+        };
+        lifetime.at_least(self.settings.sign_in_limit.saturating_add(GRACE))
     }
 
     /// What BILL refused for good, whoever of those who share it was told.
@@ -330,9 +323,7 @@ impl<W> Session<W> {
         match code.meaning() {
             Meaning::WrongKey => self.account.key.refuse(Arc::clone(cause)),
             Meaning::WrongPassword => {
-                self.account
-                    .identity
-                    .refuse(attempt.version(), Arc::clone(cause));
+                self.account.identity.refuse(attempt.version(), Arc::clone(cause));
             }
             _ => self.refused = Some(Arc::clone(cause)),
         }
@@ -364,10 +355,7 @@ impl<W> Session<W> {
     /// When a waiter is to look again, at the latest.
     pub(crate) fn look_again_at(&self, own: Instant, now: Instant) -> Instant {
         let retry_at = self.machine.failure().map(|(_, retry_at)| retry_at);
-        let ahead = [own, self.due]
-            .into_iter()
-            .chain(retry_at)
-            .filter(|instant| *instant > now);
+        let ahead = [own, self.due].into_iter().chain(retry_at).filter(|instant| *instant > now);
         ahead.fold(later(now, GLANCE), Instant::min)
     }
 
@@ -407,10 +395,7 @@ impl<W> Session<W> {
     pub(crate) fn tell_of_failure(&mut self, wake: &mut Wake<W>) {
         match self.machine.failure() {
             Some((cause, retry_at)) if !cause.says_later() => {
-                let told = Told {
-                    cause: Arc::clone(cause),
-                    retry_at: Some(retry_at),
-                };
+                let told = Told { cause: Arc::clone(cause), retry_at: Some(retry_at) };
                 self.line.tell_all(&told, wake);
             }
             _ => self.line.wake_all(wake),
@@ -446,10 +431,7 @@ impl<W> Session<W> {
     #[cold]
     fn replaced(&mut self, version: u64, wake: &mut Wake<W>) {
         self.version = version;
-        let void = self
-            .machine
-            .attempt()
-            .filter(|attempt| attempt.version() != version);
+        let void = self.machine.attempt().filter(|attempt| attempt.version() != version);
         if let Some(attempt) = void {
             self.line.end_sign_in(attempt.id);
         }
@@ -477,16 +459,8 @@ impl<W> Session<W> {
             Asked::Wait { until, .. } => Some(until),
             _ => None,
         };
-        let beat = overdue
-            .and(self.settings.heartbeat)
-            .map(|limit| later(self.last_beat, limit));
-        let next = self
-            .line
-            .next_lapse()
-            .into_iter()
-            .chain(overdue)
-            .chain(beat)
-            .min();
+        let beat = overdue.and(self.settings.heartbeat).map(|limit| later(self.last_beat, limit));
+        let next = self.line.next_lapse().into_iter().chain(overdue).chain(beat).min();
         self.due = next.unwrap_or_else(|| later(now, Duration::MAX));
     }
 
@@ -497,10 +471,7 @@ impl<W> Session<W> {
         }
         let refused = self.refusal().is_some();
         let calls_open = self.account.key.calls_open(now).is_ok();
-        let mut signing_in = self
-            .line
-            .assigned()
-            .any(|need| self.needs_sign_in(need, now));
+        let mut signing_in = self.line.assigned().any(|need| self.needs_sign_in(need, now));
         for at in 0..self.line.len() {
             if !self.line.has_free_slot() {
                 return;
@@ -533,7 +504,7 @@ impl<W> Session<W> {
     /// Whether there is a session for who needs it like this.
     pub(crate) fn ask(&self, need: Need, now: Instant) -> Asked<'_, Arc<SignedIn>> {
         match need {
-            Need::Session { min_left } => self.machine.ask(later(now, min_left)),
+            Need::Session { min_left } => self.machine.ask_for(min_left, now),
             Need::Exchange | Need::Slot => self.machine.ask(now),
         }
     }
@@ -546,9 +517,7 @@ impl<W> Session<W> {
     pub(crate) fn can_have_left(&self, min_left: Duration) -> bool {
         let is_token = self.account.identity.current().0.is_token();
         // A session's time runs from when its sign-in was sent.
-        let needed = min_left
-            .saturating_add(self.settings.sign_in_limit)
-            .saturating_add(GRACE);
+        let needed = min_left.saturating_add(self.settings.sign_in_limit).saturating_add(GRACE);
         let longest = self.lifetime(is_token).longest();
         min_left.is_zero() || longest.is_none_or(|longest| needed <= longest)
     }

@@ -37,31 +37,28 @@ pub struct Lifetime {
 
 impl Lifetime {
     /// A session that does not expire, as a user-generated token's.
-    pub const ENDLESS: Self = Self {
-        idle: None,
-        absolute: None,
-    };
+    pub const ENDLESS: Self = Self { idle: None, absolute: None };
 
     /// A session that ends when it has been idle for `limit`, reckoned `margin` earlier.
     pub fn idle(limit: Duration, margin: Duration) -> Self {
-        Self {
-            idle: Some(limit.saturating_sub(margin)),
-            absolute: None,
-        }
+        Self { idle: Some(limit.saturating_sub(margin)), absolute: None }
     }
 
     /// The same, and in any case `limit` after the sign-in.
     #[must_use]
     pub fn absolute(self, limit: Duration) -> Self {
-        Self {
-            absolute: Some(limit),
-            ..self
-        }
+        Self { absolute: Some(limit), ..self }
     }
 
     /// The idle time after which the session is no longer used, if there is such a time.
     pub fn idle_limit(&self) -> Option<Duration> {
         self.idle
+    }
+
+    /// The same, but with no limit shorter than `least`.
+    pub(crate) fn at_least(self, least: Duration) -> Self {
+        let stretch = |limit: Duration| limit.max(least);
+        Self { idle: self.idle.map(stretch), absolute: self.absolute.map(stretch) }
     }
 
     /// The longest time that a session may have left.
@@ -135,17 +132,9 @@ pub struct SessionMachine<S> {
 #[derive(Debug)]
 enum State<S> {
     SignedOut,
-    SigningIn {
-        attempt: Attempt,
-        begun: Instant,
-        deadline: Instant,
-        lifetime: Lifetime,
-    },
+    SigningIn { attempt: Attempt, begun: Instant, deadline: Instant, lifetime: Lifetime },
     Active(Active<S>),
-    Failed {
-        cause: Arc<Cause>,
-        retry_at: Instant,
-    },
+    Failed { cause: Arc<Cause>, retry_at: Instant },
 }
 
 #[derive(Debug)]
@@ -171,20 +160,14 @@ impl<S> Active<S> {
 
     fn ends_at(&self) -> Option<Instant> {
         let idle = self.lifetime.idle.map(|limit| later(self.alive_at, limit));
-        let absolute = self
-            .lifetime
-            .absolute
-            .map(|limit| later(self.created_at, limit));
+        let absolute = self.lifetime.absolute.map(|limit| later(self.created_at, limit));
         idle.into_iter().chain(absolute).min()
     }
 }
 
 /// The answer to "is there a session?".
 #[derive(Debug)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a new duty must break whoever drives the machine"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a new duty must break whoever drives the machine")]
 pub enum Asked<'a, S> {
     /// Yes, this one.
     Ready(&'a S, Generation),
@@ -208,10 +191,7 @@ pub enum Asked<'a, S> {
 
 /// Where a session that a sign-in brought has landed.
 #[derive(Debug)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a new duty must break whoever drives the machine"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a new duty must break whoever drives the machine")]
 pub enum Landed<S> {
     /// It is the current session now.
     Stored(Generation),
@@ -227,25 +207,16 @@ pub(crate) enum Failure {
     /// With the same credentials it fails for ever.
     Permanent,
     /// Three calls of the organisation were running.
-    Contended {
-        cause: Arc<Cause>,
-        retry_after: Option<Duration>,
-    },
+    Contended { cause: Arc<Cause>, retry_after: Option<Duration> },
     /// An hourly limit is spent for this long; no failure of the sign-in's own.
     Spent { cause: Arc<Cause>, wait: Duration },
     /// Anything else.
-    Transient {
-        cause: Arc<Cause>,
-        retry_after: Option<Duration>,
-    },
+    Transient { cause: Arc<Cause>, retry_after: Option<Duration> },
 }
 
 /// What a verdict "invalid" did.
 #[derive(Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a new duty must break whoever drives the machine"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a new duty must break whoever drives the machine")]
 pub enum Ended {
     /// It was about another session than the current one.
     Nothing,
@@ -276,21 +247,26 @@ impl<S> SessionMachine<S> {
     pub fn ask(&self, now: Instant) -> Asked<'_, S> {
         match &self.state {
             State::SignedOut => Asked::SignIn,
-            State::SigningIn {
-                attempt, deadline, ..
-            } => Asked::Wait {
-                attempt: *attempt,
-                until: *deadline,
-            },
+            State::SigningIn { attempt, deadline, .. } => {
+                Asked::Wait { attempt: *attempt, until: *deadline }
+            }
             State::Active(active) if active.usable_at(now) => {
                 Asked::Ready(&active.session, active.generation)
             }
             State::Active(_) => Asked::SignIn,
             State::Failed { retry_at, .. } if now >= *retry_at => Asked::SignIn,
-            State::Failed { cause, retry_at } => Asked::Failed {
-                cause,
-                retry_at: *retry_at,
-            },
+            State::Failed { cause, retry_at } => Asked::Failed { cause, retry_at: *retry_at },
+        }
+    }
+
+    /// Whether there is a session with at least `min_left` of its time left at `now`.
+    ///
+    /// Only a session is looked at ahead of time: nothing else comes about by waiting in thought.
+    #[inline]
+    pub fn ask_for(&self, min_left: Duration, now: Instant) -> Asked<'_, S> {
+        match &self.state {
+            State::Active(active) if !active.usable_at(later(now, min_left)) => Asked::SignIn,
+            _ => self.ask(now),
         }
     }
 
@@ -306,17 +282,8 @@ impl<S> SessionMachine<S> {
         now: Instant,
     ) -> Attempt {
         self.attempts += 1;
-        let attempt = Attempt {
-            id: self.attempts,
-            epoch: self.epoch,
-            version,
-        };
-        self.state = State::SigningIn {
-            attempt,
-            begun: now,
-            deadline,
-            lifetime,
-        };
+        let attempt = Attempt { id: self.attempts, epoch: self.epoch, version };
+        self.state = State::SigningIn { attempt, begun: now, deadline, lifetime };
         attempt
     }
 
@@ -324,9 +291,7 @@ impl<S> SessionMachine<S> {
     pub fn signed_in(&mut self, attempt: Attempt, session: S) -> Landed<S> {
         let current = self.is_current(attempt);
         match self.state {
-            State::SigningIn {
-                begun, lifetime, ..
-            } if current => {
+            State::SigningIn { begun, lifetime, .. } if current => {
                 self.contentions = 0;
                 self.abandoned = 0;
                 if attempt.epoch != self.epoch {
@@ -515,10 +480,9 @@ impl<S> SessionMachine<S> {
     /// When the current session has been idle for too long, unless it ends before.
     pub(crate) fn idles_out_at(&self) -> Option<Instant> {
         match &self.state {
-            State::Active(active) => active
-                .lifetime
-                .idle
-                .map(|limit| later(active.alive_at, limit)),
+            State::Active(active) => {
+                active.lifetime.idle.map(|limit| later(active.alive_at, limit))
+            }
             _ => None,
         }
     }
@@ -543,19 +507,17 @@ impl<S> SessionMachine<S> {
     pub fn phase(&self, now: Instant) -> Phase {
         match &self.state {
             State::SignedOut => Phase::SignedOut,
-            State::SigningIn { begun, .. } => Phase::SigningIn {
-                since: now.saturating_duration_since(*begun),
-            },
+            State::SigningIn { begun, .. } => {
+                Phase::SigningIn { since: now.saturating_duration_since(*begun) }
+            }
             State::Active(active) if active.usable_at(now) => Phase::SignedIn {
-                left: active
-                    .ends_at()
-                    .map(|end| end.saturating_duration_since(now)),
+                left: active.ends_at().map(|end| end.saturating_duration_since(now)),
                 idle: now.saturating_duration_since(active.alive_at),
                 age: now.saturating_duration_since(active.created_at),
             },
-            State::Active(active) => Phase::IdledOut {
-                idle: now.saturating_duration_since(active.alive_at),
-            },
+            State::Active(active) => {
+                Phase::IdledOut { idle: now.saturating_duration_since(active.alive_at) }
+            }
             State::Failed { cause, retry_at } => Phase::Failed {
                 cause: Arc::clone(cause),
                 retry_in: retry_at.saturating_duration_since(now),

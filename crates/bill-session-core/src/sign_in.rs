@@ -17,7 +17,7 @@ use crate::line::{Told, Wake};
 use crate::pump::Session;
 use crate::session::{Attempt, Failure, Landed};
 use crate::wire::v2::LoginData;
-use crate::wire::{Parsed, foreign, host_of, left_of_hour, printable, retry_after, v2};
+use crate::wire::{Parsed, foreign, host_of, left_of_hour, retry_after, v2};
 
 /// The id of a sign-in, to beat for it or to cancel it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +45,7 @@ impl SignIn {
 
     /// The request to send.
     pub fn request(&self) -> Request<Bytes> {
-        let Account {
-            environment,
-            org_id,
-            dev_key,
-            ..
-        } = &*self.account;
+        let Account { environment, org_id, dev_key, .. } = &*self.account;
         v2::sign_in(&environment.base(), &self.principal, org_id, dev_key)
     }
 
@@ -60,11 +55,7 @@ impl SignIn {
             Ok(answer) => self.judge(&answer),
             Err(error) => Err(failed(Cause::NoAnswer(error), None)),
         };
-        HeardSignIn {
-            account: self.account,
-            attempt: self.attempt,
-            heard,
-        }
+        HeardSignIn { account: self.account, attempt: self.attempt, heard }
     }
 
     fn judge(&self, answer: &Response<Bytes>) -> Result<Welcome, SignInFailure> {
@@ -85,7 +76,7 @@ impl SignIn {
             }
             // What does not fit is not repeated: it may hold the session's id.
             Parsed::Mismatch(_) => Err(failed(
-                Cause::NotBill(foreign(answer)),
+                Cause::NotBill(foreign(answer, &self.account.held)),
                 retry_after(headers),
             )),
             Parsed::Foreign(answer) => Err(failed(Cause::NotBill(answer), retry_after(headers))),
@@ -93,16 +84,11 @@ impl SignIn {
     }
 
     fn welcome(&self, data: LoginData, answer: &Response<Bytes>) -> Result<Welcome, SignInFailure> {
-        let LoginData {
-            session_id,
-            org_id,
-            api_end_point,
-            users_id,
-        } = data;
+        let LoginData { session_id, org_id, api_end_point, users_id } = data;
         let session_id = SessionId(Secret::new(session_id));
         let usable = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
         if !usable(session_id.expose_secret()) {
-            return Err(failed(Cause::NotBill(foreign(answer)), None));
+            return Err(failed(Cause::NotBill(foreign(answer, &self.account.held)), None));
         }
         if org_id.is_some_and(|org_id| org_id != self.account.org_id.as_str()) {
             return Err(failed(Cause::WrongOrganization, None));
@@ -113,29 +99,22 @@ impl SignIn {
             Some(named) => environment.followed(named),
         };
         let not_followed = match (&followed, api_end_point) {
-            (None, Some(named)) => Some(NotFollowed {
-                host: host_of(&named),
-            }),
+            (None, Some(named)) => Some(NotFollowed { host: host_of(&named, &self.account.held) }),
             _ => None,
         };
         let session = SignedIn {
             account: Arc::clone(&self.account),
             session_id,
             base: followed.unwrap_or_else(|| environment.base()),
-            user_id: users_id.map(|id| printable(&id)),
+            user_id: users_id.map(|id| self.account.held.printable(&id)),
         };
-        Ok(Welcome {
-            session: Arc::new(session),
-            not_followed,
-        })
+        Ok(Welcome { session: Arc::new(session), not_followed })
     }
 }
 
 impl fmt::Debug for SignIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignIn")
-            .field("attempt", &self.attempt)
-            .finish_non_exhaustive()
+        f.debug_struct("SignIn").field("attempt", &self.attempt).finish_non_exhaustive()
     }
 }
 
@@ -160,10 +139,7 @@ enum Kind {
 }
 
 fn failed(cause: Cause, retry_after: Option<Duration>) -> SignInFailure {
-    SignInFailure {
-        cause: Arc::new(cause),
-        kind: Kind::Transient(retry_after),
-    }
+    SignInFailure { cause: Arc::new(cause), kind: Kind::Transient(retry_after) }
 }
 
 /// A sign-in that is over, to be settled with the session.
@@ -190,11 +166,8 @@ impl HeardSignIn {
         session.notice(now, &mut wake);
         session.line.end_sign_in(self.attempt.id);
         let ended = match self.heard {
-            Ok(Welcome {
-                session: signed_in,
-                not_followed,
-            }) => {
-                self.account.held.add(&signed_in.session_id.0);
+            Ok(Welcome { session: signed_in, not_followed }) => {
+                self.account.held.add_session_id(&signed_in.session_id.0);
                 match session.machine.signed_in(self.attempt, signed_in) {
                     Landed::Stored(_) => {
                         session.accepted(self.attempt, not_followed.clone());
@@ -209,21 +182,16 @@ impl HeardSignIn {
                 let permanent = matches!(kind, Kind::Permanent);
                 let failure = match kind {
                     Kind::Permanent => Failure::Permanent,
-                    Kind::Contended(retry_after) => Failure::Contended {
-                        cause: Arc::clone(&cause),
-                        retry_after,
-                    },
+                    Kind::Contended(retry_after) => {
+                        Failure::Contended { cause: Arc::clone(&cause), retry_after }
+                    }
                     Kind::HourSpent(left) => {
                         session.account.key.close_sign_ins(later(now, left));
-                        Failure::Spent {
-                            cause: Arc::clone(&cause),
-                            wait: left,
-                        }
+                        Failure::Spent { cause: Arc::clone(&cause), wait: left }
                     }
-                    Kind::Transient(retry_after) => Failure::Transient {
-                        cause: Arc::clone(&cause),
-                        retry_after,
-                    },
+                    Kind::Transient(retry_after) => {
+                        Failure::Transient { cause: Arc::clone(&cause), retry_after }
+                    }
                 };
                 let current = session.machine.failed(self.attempt, failure, now);
                 if permanent {
@@ -234,10 +202,7 @@ impl HeardSignIn {
                         session.refuse(self.attempt, &cause);
                     }
                     if current {
-                        let told = Told {
-                            cause,
-                            retry_at: None,
-                        };
+                        let told = Told { cause, retry_at: None };
                         session.line.tell_all(&told, &mut wake);
                     } else {
                         session.line.wake_all(&mut wake);
@@ -245,11 +210,7 @@ impl HeardSignIn {
                 } else if current {
                     session.tell_of_failure(&mut wake);
                 }
-                if current {
-                    SignInEnded::Failed
-                } else {
-                    SignInEnded::Stale
-                }
+                if current { SignInEnded::Failed } else { SignInEnded::Stale }
             }
         };
         session.pump(now, &mut wake);
@@ -286,9 +247,6 @@ pub struct NotFollowed {
 impl fmt::Display for NotFollowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = self.host.as_deref().unwrap_or("no host");
-        write!(
-            f,
-            "the sign-in's apiEndPoint names {host}, which is not followed"
-        )
+        write!(f, "the sign-in's apiEndPoint names {host}, which is not followed")
     }
 }

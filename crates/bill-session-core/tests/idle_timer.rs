@@ -1,8 +1,5 @@
 //! A session lives until it has been idle for 35 minutes, and every answered call restarts that.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "a test needs a first instant, and then moves it"
-)]
+#![allow(clippy::disallowed_methods, reason = "a test needs a first instant, and then moves it")]
 
 mod support;
 
@@ -54,10 +51,7 @@ fn the_timer_restarts_when_the_call_was_sent_not_when_it_was_answered() {
     let call = world.call();
     let in_flight = world.send(call);
     world.pass(Duration::from_secs(50));
-    assert!(matches!(
-        world.answer(in_flight, Ok(done())),
-        Outcome::Done(_)
-    ));
+    assert!(matches!(world.answer(in_flight, Ok(done())), Outcome::Done(_)));
     world.pass(34 * MINUTE - Duration::from_secs(50));
     assert_eq!(world.would(), "sign in");
 }
@@ -99,9 +93,6 @@ fn a_token_session_does_not_expire() {
     let mut world = World::of(account(token(), now), Settings::default(), now);
     world.sign_in();
     world.pass(30 * 24 * 60 * MINUTE);
-    assert!(matches!(
-        world.session.phase(world.now),
-        Phase::SignedIn { left: None, .. }
-    ));
+    assert!(matches!(world.session.phase(world.now), Phase::SignedIn { left: None, .. }));
     assert_eq!(world.would(), "be sent");
 }

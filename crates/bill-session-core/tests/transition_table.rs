@@ -1,9 +1,6 @@
 //! The transition table in `docs/architecture.md` is what a session does, cell by cell.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on ends"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+#![allow(clippy::type_complexity, reason = "a table of functions, and no type aliases")]
 
 mod support;
 
@@ -51,25 +48,15 @@ impl Staged {
         let lease = world.lease(Duration::ZERO);
         let also = world.lease(Duration::ZERO);
         invalid(&mut world, also);
-        Self {
-            world,
-            sign_in,
-            lease,
-        }
+        Self { world, sign_in, lease }
     }
 
     fn signing_in() -> Self {
-        let Self {
-            mut world, lease, ..
-        } = Self::signed_out();
+        let Self { mut world, lease, .. } = Self::signed_out();
         let call = world.call();
         let (sign_in, call) = world.begin(call, 0);
         world.cancel(call.id().unwrap());
-        Self {
-            world,
-            sign_in,
-            lease,
-        }
+        Self { world, sign_in, lease }
     }
 
     fn overdue() -> Self {
@@ -79,32 +66,18 @@ impl Staged {
     }
 
     fn unproven() -> Self {
-        let Self {
-            mut world, sign_in, ..
-        } = Self::signed_out();
+        let Self { mut world, sign_in, .. } = Self::signed_out();
         world.sign_in();
         let lease = world.lease(Duration::ZERO);
-        Self {
-            world,
-            sign_in,
-            lease,
-        }
+        Self { world, sign_in, lease }
     }
 
     fn unproven_again() -> Self {
-        let Self {
-            mut world,
-            sign_in,
-            lease,
-        } = Self::unproven();
+        let Self { mut world, sign_in, lease } = Self::unproven();
         invalid(&mut world, lease);
         world.sign_in();
         let lease = world.lease(Duration::ZERO);
-        Self {
-            world,
-            sign_in,
-            lease,
-        }
+        Self { world, sign_in, lease }
     }
 
     fn proven() -> Self {
@@ -120,19 +93,13 @@ impl Staged {
     }
 
     fn failed() -> Self {
-        let Self {
-            mut world, lease, ..
-        } = Self::signed_out();
+        let Self { mut world, lease, .. } = Self::signed_out();
         let call = world.call();
         let (sign_in, call) = world.begin(call, 0);
         world.cancel(call.id().unwrap());
         let _failed = world.answer_sign_in(sign_in, Ok(page(503)));
         let sign_in = Self::signing_in().sign_in;
-        Self {
-            world,
-            sign_in,
-            lease,
-        }
+        Self { world, sign_in, lease }
     }
 
     /// What an event did: its word, and the phase afterwards if it is another.
@@ -140,11 +107,7 @@ impl Staged {
         let before = phase(&mut self.world);
         let (mut world, word) = event(self);
         let after = phase(&mut world);
-        if before == after {
-            word.to_owned()
-        } else {
-            format!("{word} → {after}")
-        }
+        if before == after { word.to_owned() } else { format!("{word} → {after}") }
     }
 }
 
@@ -173,9 +136,7 @@ fn asks(staged: Staged) -> (World, &'static str) {
 }
 
 fn succeeds(staged: Staged) -> (World, &'static str) {
-    let Staged {
-        mut world, sign_in, ..
-    } = staged;
+    let Staged { mut world, sign_in, .. } = staged;
     let word = match world.welcome(sign_in) {
         SignInEnded::Stored { .. } => "store",
         SignInEnded::Stale => "ignore",
@@ -196,9 +157,7 @@ fn failing(
     staged: Staged,
     answer: &dyn Fn() -> http::Response<bytes::Bytes>,
 ) -> (World, &'static str) {
-    let Staged {
-        mut world, sign_in, ..
-    } = staged;
+    let Staged { mut world, sign_in, .. } = staged;
     let word = match world.answer_sign_in(sign_in, Ok(answer())) {
         SignInEnded::Failed => "tell",
         SignInEnded::Stale => "ignore",
@@ -208,23 +167,15 @@ fn failing(
 }
 
 fn is_abandoned(staged: Staged) -> (World, &'static str) {
-    let Staged {
-        mut world, sign_in, ..
-    } = staged;
+    let Staged { mut world, sign_in, .. } = staged;
     let counted = world.session.in_flight();
     world.cancel_sign_in(sign_in.id());
-    let word = if world.session.in_flight() < counted {
-        "give up"
-    } else {
-        "ignore"
-    };
+    let word = if world.session.in_flight() < counted { "give up" } else { "ignore" };
     (world, word)
 }
 
 fn is_invalid(staged: Staged) -> (World, &'static str) {
-    let Staged {
-        mut world, lease, ..
-    } = staged;
+    let Staged { mut world, lease, .. } = staged;
     let had_one = matches!(phase(&mut world), "signed in" | "idled out");
     invalid(&mut world, lease);
     let word = if had_one { "forget" } else { "ignore" };
@@ -233,11 +184,7 @@ fn is_invalid(staged: Staged) -> (World, &'static str) {
 
 fn signs_out(staged: Staged) -> (World, &'static str) {
     let mut world = staged.world;
-    let word = if world.sign_out().is_some() {
-        "log out"
-    } else {
-        "nothing to log out"
-    };
+    let word = if world.sign_out().is_some() { "log out" } else { "nothing to log out" };
     (world, word)
 }
 
@@ -245,18 +192,12 @@ fn are_replaced(staged: Staged) -> (World, &'static str) {
     let mut world = staged.world;
     let before = phase(&mut world);
     world.replace(password());
-    let word = if phase(&mut world) == before {
-        "keep"
-    } else {
-        "forget"
-    };
+    let word = if phase(&mut world) == before { "keep" } else { "forget" };
     (world, word)
 }
 
 fn invalid(world: &mut World, lease: Lease) {
-    let wake = world
-        .session
-        .lease_ended(lease, Verdict::Invalid, world.now);
+    let wake = world.session.lease_ended(lease, Verdict::Invalid, world.now);
     world.heed(wake);
 }
 
@@ -297,26 +238,16 @@ fn differences(documented: &str, observed: &str) -> Vec<String> {
     };
     let (documented, observed) = (cells(documented), cells(observed));
     if documented.len() != observed.len() {
-        return vec![format!(
-            "{} rows instead of {}",
-            documented.len(),
-            observed.len()
-        )];
+        return vec![format!("{} rows instead of {}", documented.len(), observed.len())];
     }
     let mut found = Vec::new();
     for (row, (written, seen)) in documented.iter().zip(&observed).enumerate() {
         if written.len() != seen.len() {
-            found.push(format!(
-                "row {row} has {} cells instead of {}",
-                written.len(),
-                seen.len()
-            ));
+            found.push(format!("row {row} has {} cells instead of {}", written.len(), seen.len()));
         }
         for (column, (written, seen)) in written.iter().zip(seen).enumerate() {
             if written != seen {
-                found.push(format!(
-                    "row {row}, column {column}: `{written}`, but `{seen}`"
-                ));
+                found.push(format!("row {row}, column {column}: `{written}`, but `{seen}`"));
             }
         }
     }
@@ -332,10 +263,7 @@ fn documented() -> &'static str {
 fn the_documented_table_is_what_a_session_does() {
     let observed = observed();
     let differences = differences(documented(), &observed);
-    assert!(
-        differences.is_empty(),
-        "{differences:#?}\nA session does:\n{observed}"
-    );
+    assert!(differences.is_empty(), "{differences:#?}\nA session does:\n{observed}");
 }
 
 #[test]

@@ -109,9 +109,7 @@ impl SystemClock {
     /// The clock of this machine.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            timeline: Machine::timeline(),
-        }
+        Self { timeline: Machine::timeline() }
     }
 }
 
@@ -179,10 +177,7 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Instant {
-        after(
-            self.shared.base,
-            self.shared.elapsed.load(Ordering::Acquire),
-        )
+        after(self.shared.base, self.shared.elapsed.load(Ordering::Acquire))
     }
 
     fn on_jump(&self, alarm: Weak<dyn Alarm>) {
@@ -201,9 +196,7 @@ impl Manual {
         let by = nanoseconds(by);
         let moved = |elapsed: u64| Some(elapsed.saturating_add(by));
         // The closure is never without an answer, so the result has nothing to tell.
-        let _ = self
-            .elapsed
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, moved);
+        let _ = self.elapsed.fetch_update(Ordering::AcqRel, Ordering::Acquire, moved);
         // The lock is let go before anything is rung, and moving comes before locking: an alarm
         // may read the clock or register another, and one registered too late for this jump reads
         // a time that includes it.
@@ -348,10 +341,7 @@ mod tests {
         struct Again(ManualClock, AtomicUsize, Mutex<Vec<Arc<Counter>>>);
         impl Alarm for Again {
             fn ring(&self) {
-                self.2
-                    .lock()
-                    .unwrap()
-                    .push(Counter::registered_with(&self.0));
+                self.2.lock().unwrap().push(Counter::registered_with(&self.0));
                 if self.1.fetch_add(1, Ordering::Relaxed) == 0 {
                     self.0.advance(MINUTE);
                 }
@@ -368,13 +358,7 @@ mod tests {
         assert_eq!(clock.now(), start + MINUTE * 2);
         assert_eq!(again.1.load(Ordering::Relaxed), 2);
         // The first was registered before the second jump, the other after it.
-        let rung: Vec<_> = again
-            .2
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|counter| counter.rung())
-            .collect();
+        let rung: Vec<_> = again.2.lock().unwrap().iter().map(|counter| counter.rung()).collect();
         assert_eq!(rung, [1, 0]);
     }
 
@@ -416,9 +400,7 @@ mod tests {
         clock.on_jump(Arc::downgrade(&breaks));
         let start = clock.now();
         let moved = clock.clone();
-        thread::spawn(move || moved.advance(MINUTE))
-            .join()
-            .unwrap_err();
+        thread::spawn(move || moved.advance(MINUTE)).join().unwrap_err();
         drop(breaks);
 
         let counter = Counter::registered_with(&clock);

@@ -61,8 +61,7 @@ pub(crate) fn nanoseconds(length: Duration) -> u64 {
 pub(crate) fn after(base: Instant, nanoseconds: u64) -> Instant {
     // No platform's `Instant` is too narrow for 584 years more; if one were, its clock would stand
     // still rather than panic.
-    base.checked_add(Duration::from_nanos(nanoseconds))
-        .unwrap_or(base)
+    base.checked_add(Duration::from_nanos(nanoseconds)).unwrap_or(base)
 }
 
 /// This machine's clock that counts sleep.
@@ -192,10 +191,7 @@ mod tests {
             let fallen = if step % 3 == 0 { HOUR } else { at };
             Script::set(&script.awake, fallen);
             let now = timeline.now();
-            assert!(
-                latest.saturating_duration_since(now) <= slack,
-                "at step {step}"
-            );
+            assert!(latest.saturating_duration_since(now) <= slack, "at step {step}");
             latest = latest.max(now);
         }
     }

@@ -16,10 +16,7 @@ fn the_clock_is_moved_to_the_millisecond() {
     let sandbox = Sandbox::builder().frozen_clock().start().unwrap();
     let session = sign_in(&sandbox, &DEMO_LOGIN);
     let reply = control(&sandbox, "advance", r#"{"seconds":2099.999}"#);
-    assert_eq!(
-        (reply.status, reply.body.as_str()),
-        (200, r#"{"now":2099.999}"#)
-    );
+    assert_eq!((reply.status, reply.body.as_str()), (200, r#"{"now":2099.999}"#));
     assert_eq!(sandbox.now(), Duration::from_millis(2_099_999));
     info(&sandbox, &session).data();
     control(&sandbox, "advance", r#"{"seconds":2100}"#);
@@ -42,10 +39,7 @@ fn the_stats_are_shown_as_json() {
     let sandbox = Sandbox::start().unwrap();
     sign_in(&sandbox, &DEMO_LOGIN);
     info(&sandbox, "made-up");
-    let reply = exchange(
-        &sandbox,
-        &request("GET", "/_sandbox/stats", "text/plain", ""),
-    );
+    let reply = exchange(&sandbox, &request("GET", "/_sandbox/stats", "text/plain", ""));
     let json = reply.json();
     assert_eq!((&json["sign_ins"], &json["calls"]), (&1.into(), &1.into()));
     assert_eq!(json["rejected"]["BDC_1109"], 1);
@@ -75,12 +69,7 @@ fn nonsense_is_refused_and_changes_nothing() {
 #[test]
 fn a_page_in_a_browser_is_refused() {
     let sandbox = Sandbox::builder().frozen_clock().start().unwrap();
-    let advance = request(
-        "POST",
-        "/_sandbox/advance",
-        "application/json",
-        r#"{"seconds":9}"#,
-    );
+    let advance = request("POST", "/_sandbox/advance", "application/json", r#"{"seconds":9}"#);
     let from_page = advance.replace("host: ", "origin: https://example.com\r\nhost: ");
     assert_eq!(exchange(&sandbox, &from_page).status, 403);
     let simple = advance.replace("content-type: application/json", "content-type: text/plain");
@@ -92,10 +81,7 @@ fn a_page_in_a_browser_is_refused() {
 fn the_control_endpoints_count_as_no_calls() {
     let sandbox = Sandbox::start().unwrap();
     control(&sandbox, "advance", r#"{"seconds":1}"#);
-    exchange(
-        &sandbox,
-        &request("GET", "/_sandbox/stats", "text/plain", ""),
-    );
+    exchange(&sandbox, &request("GET", "/_sandbox/stats", "text/plain", ""));
     assert_eq!(sandbox.stats(), Stats::default());
     assert!(sandbox.journal().is_empty());
 }

@@ -18,43 +18,26 @@ fn no_answer_keeps_the_connection_open_and_silent_until_the_client_leaves() {
     let sandbox = frozen();
     sandbox.fault(Fault::new(FaultKind::NoAnswer).on("Login"));
     let mut stream = send(&sandbox, &form_request("Login", &DEMO_LOGIN));
-    sandbox
-        .wait_until(|stats| stats.faults_applied == 1)
-        .unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_millis(50)))
-        .unwrap();
+    sandbox.wait_until(|stats| stats.faults_applied == 1).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     let silence = stream.read(&mut [0; 1]).unwrap_err().kind();
-    assert!(matches!(
-        silence,
-        ErrorKind::WouldBlock | ErrorKind::TimedOut
-    ));
+    assert!(matches!(silence, ErrorKind::WouldBlock | ErrorKind::TimedOut));
     assert_eq!(sandbox.stats().in_flight, 1);
     drop(stream);
 
     let stats = sandbox.wait_until(|stats| stats.in_flight == 0).unwrap();
     assert_eq!((stats.sign_ins, stats.sign_ins_succeeded), (1, 0));
     let entry = &sandbox.journal()[0];
-    assert_eq!(
-        (entry.outcome.as_deref(), entry.fault.as_deref()),
-        (None, Some("no_answer"))
-    );
+    assert_eq!((entry.outcome.as_deref(), entry.fault.as_deref()), (None, Some("no_answer")));
     sign_in(&sandbox, &DEMO_LOGIN);
 }
 
 #[test]
 fn a_lost_answer_can_be_of_a_request_that_was_handled() {
     let sandbox = frozen();
-    sandbox.fault(
-        Fault::new(FaultKind::ResetBeforeAnswer)
-            .on("Login")
-            .handled(),
-    );
+    sandbox.fault(Fault::new(FaultKind::ResetBeforeAnswer).on("Login").handled());
     let reply = post(&sandbox, "Login", &DEMO_LOGIN);
-    assert_eq!(
-        (reply.status, reply.broken),
-        (0, Some(ErrorKind::ConnectionReset))
-    );
+    assert_eq!((reply.status, reply.broken), (0, Some(ErrorKind::ConnectionReset)));
     let stats = sandbox.stats();
     assert_eq!((stats.sign_ins_succeeded, stats.sessions_alive), (1, 1));
     assert_eq!(sandbox.journal()[0].session, Some(1));
@@ -65,15 +48,9 @@ fn a_reset_before_the_answer_sends_not_one_byte() {
     let sandbox = frozen();
     sandbox.fault(Fault::new(FaultKind::ResetBeforeAnswer));
     let reply = post(&sandbox, "Login", &DEMO_LOGIN);
-    assert_eq!(
-        (reply.head.as_str(), reply.broken),
-        ("", Some(ErrorKind::ConnectionReset))
-    );
+    assert_eq!((reply.head.as_str(), reply.broken), ("", Some(ErrorKind::ConnectionReset)));
     assert_eq!(sandbox.stats().sign_ins_succeeded, 0);
-    assert_eq!(
-        sandbox.journal()[0].outcome.as_deref(),
-        Some("reset_before_answer")
-    );
+    assert_eq!(sandbox.journal()[0].outcome.as_deref(), Some("reset_before_answer"));
 }
 
 #[test]
@@ -83,10 +60,7 @@ fn a_reset_in_the_middle_sends_the_head_and_a_part_of_the_body() {
     for data in [FIRST_TWO, r#"{"start":0,"max":999}"#] {
         sandbox.fault(Fault::new(FaultKind::ResetMidAnswer).on("List"));
         let reply = call(&sandbox, &session, "List/Vendor", data);
-        assert_eq!(
-            (reply.status, reply.broken),
-            (200, Some(ErrorKind::ConnectionReset))
-        );
+        assert_eq!((reply.status, reply.broken), (200, Some(ErrorKind::ConnectionReset)));
         let length: usize = reply.header("content-length").unwrap().parse().unwrap();
         assert!(!reply.body.is_empty() && reply.body.len() <= length / 2);
     }
@@ -113,16 +87,10 @@ fn html_comes_with_any_status_and_leaves_the_session_timer_alone() {
         sandbox.fault(Fault::new(FaultKind::Html { status }));
         let reply = info(&sandbox, &session);
         assert_eq!(reply.status, status);
-        assert_eq!(
-            reply.header("content-type"),
-            Some("text/html;charset=utf-8")
-        );
+        assert_eq!(reply.header("content-type"), Some("text/html;charset=utf-8"));
         assert!(reply.body.starts_with("<!DOCTYPE html>"));
     }
-    assert_eq!(
-        sandbox.journal().last().unwrap().outcome.as_deref(),
-        Some("html 503")
-    );
+    assert_eq!(sandbox.journal().last().unwrap().outcome.as_deref(), Some("html 503"));
     assert!(sandbox.stats().rejected.is_empty());
     sandbox.advance(Duration::from_secs(100));
     assert_eq!(info(&sandbox, &session).code(), "BDC_1109");
@@ -134,10 +102,7 @@ fn an_envelope_with_any_status_and_code_resets_the_session_timer_as_an_answer_do
     let session = sign_in(&sandbox, &DEMO_LOGIN);
     for status in [200, 401, 422, 500] {
         sandbox.advance(Duration::from_secs(2_000));
-        let kind = FaultKind::Envelope {
-            status,
-            code: "BDC_1001".to_owned(),
-        };
+        let kind = FaultKind::Envelope { status, code: "BDC_1001".to_owned() };
         sandbox.fault(Fault::new(kind));
         let reply = info(&sandbox, &session);
         assert_eq!((reply.status, reply.code().as_str()), (status, "BDC_1001"));
@@ -183,25 +148,15 @@ fn a_session_just_made_can_be_lost() {
 fn a_session_can_be_lost_in_the_middle_of_a_list() {
     let sandbox = frozen();
     let session = sign_in(&sandbox, &DEMO_LOGIN);
-    sandbox.fault(
-        Fault::new(FaultKind::LoseSession)
-            .on("List/Vendor")
-            .after(1),
-    );
+    sandbox.fault(Fault::new(FaultKind::LoseSession).on("List/Vendor").after(1));
     let page = |start| format!(r#"{{"start":{start},"max":999}}"#);
     call(&sandbox, &session, "List/Vendor", &page(0)).data();
     info(&sandbox, &session).data();
-    assert_eq!(
-        call(&sandbox, &session, "List/Vendor", &page(999)).code(),
-        "BDC_1109"
-    );
+    assert_eq!(call(&sandbox, &session, "List/Vendor", &page(999)).code(), "BDC_1109");
     let again = sign_in(&sandbox, &DEMO_LOGIN);
     call(&sandbox, &again, "List/Vendor", &page(999)).data();
-    let outcomes: Vec<_> = sandbox
-        .journal()
-        .into_iter()
-        .map(|entry| entry.outcome.unwrap())
-        .collect();
+    let outcomes: Vec<_> =
+        sandbox.journal().into_iter().map(|entry| entry.outcome.unwrap()).collect();
     assert_eq!(outcomes, ["ok", "ok", "ok", "BDC_1109", "ok", "ok"]);
 }
 
@@ -210,16 +165,9 @@ fn any_body_can_be_given() {
     let sandbox = frozen();
     let body = r#"{"message":"Unauthorized"}"#.to_owned();
     let content_type = "application/json".to_owned();
-    sandbox.fault(Fault::new(FaultKind::Body {
-        status: 401,
-        content_type,
-        body,
-    }));
+    sandbox.fault(Fault::new(FaultKind::Body { status: 401, content_type, body }));
     let reply = post(&sandbox, "Login", &DEMO_LOGIN);
-    assert_eq!(
-        (reply.status, reply.body.as_str()),
-        (401, r#"{"message":"Unauthorized"}"#)
-    );
+    assert_eq!((reply.status, reply.body.as_str()), (401, r#"{"message":"Unauthorized"}"#));
 }
 
 #[test]
@@ -228,10 +176,7 @@ fn torn_json_is_complete_http() {
     sandbox.fault(Fault::new(FaultKind::TornJson));
     let reply = post(&sandbox, "Login", &DEMO_LOGIN);
     assert_eq!((reply.status, reply.broken), (200, None));
-    assert_eq!(
-        reply.header("content-length").unwrap(),
-        reply.body.len().to_string()
-    );
+    assert_eq!(reply.header("content-length").unwrap(), reply.body.len().to_string());
     assert!(reply.body.starts_with('{'));
     assert!(serde_json::from_str::<serde_json::Value>(&reply.body).is_err());
     assert_eq!(sandbox.stats().sign_ins_succeeded, 1);
@@ -241,20 +186,14 @@ fn torn_json_is_complete_http() {
 fn slow_bytes_are_in_flight_until_the_last_of_them() {
     let sandbox = frozen();
     let session = sign_in(&sandbox, &DEMO_LOGIN);
-    sandbox.fault(Fault::new(FaultKind::SlowBytes {
-        bytes: 40,
-        pause_ms: 10,
-    }));
+    sandbox.fault(Fault::new(FaultKind::SlowBytes { bytes: 40, pause_ms: 10 }));
     let began = Instant::now();
     let reply = info(&sandbox, &session);
     assert!(reply.data()["orgId"].is_string());
     let pauses = (reply.body.len() as u32).div_ceil(40) - 1;
     assert!(began.elapsed() >= Duration::from_millis(10) * pauses);
 
-    sandbox.fault(Fault::new(FaultKind::SlowBytes {
-        bytes: 1,
-        pause_ms: 3_600_000,
-    }));
+    sandbox.fault(Fault::new(FaultKind::SlowBytes { bytes: 1, pause_ms: 3_600_000 }));
     let mut stream = send(&sandbox, &call_request(&session, "GetSessionInfo", ""));
     assert_eq!(stream.read(&mut [0; 1]).unwrap(), 1);
     assert_eq!(sandbox.stats().in_flight, 1);
@@ -266,15 +205,9 @@ fn slow_bytes_are_in_flight_until_the_last_of_them() {
 fn a_redirect_names_another_place() {
     let sandbox = frozen();
     let location = "http://127.0.0.1:9/api/v2/Login.json".to_owned();
-    sandbox.fault(Fault::new(FaultKind::Redirect {
-        status: 307,
-        location: location.clone(),
-    }));
+    sandbox.fault(Fault::new(FaultKind::Redirect { status: 307, location: location.clone() }));
     let reply = post(&sandbox, "Login", &DEMO_LOGIN);
-    assert_eq!(
-        (reply.status, reply.header("location")),
-        (307, Some(location.as_str()))
-    );
+    assert_eq!((reply.status, reply.header("location")), (307, Some(location.as_str())));
     assert_eq!(sandbox.stats().sign_ins_succeeded, 0);
 }
 
@@ -298,10 +231,7 @@ fn headers_can_be_set_and_replaced() {
     assert_eq!(reply.header("date"), Some(date));
     reply.data();
     let reply = post(&sandbox, "Login", &DEMO_LOGIN);
-    assert_eq!(
-        (reply.code().as_str(), reply.header("retry-after")),
-        ("BDC_1144", Some("7"))
-    );
+    assert_eq!((reply.code().as_str(), reply.header("retry-after")), ("BDC_1144", Some("7")));
 }
 
 #[test]
@@ -329,9 +259,7 @@ fn a_server_that_never_answers_takes_a_thousand_callers() {
     sandbox.fault(Fault::new(FaultKind::NoAnswer).always());
     let request = form_request("Login", &DEMO_LOGIN);
     let streams: Vec<_> = (0..1_000).map(|_| send(&sandbox, &request)).collect();
-    let stats = sandbox
-        .wait_until(|stats| stats.in_flight == 1_000)
-        .unwrap();
+    let stats = sandbox.wait_until(|stats| stats.in_flight == 1_000).unwrap();
     assert_eq!((stats.sign_ins, stats.max_in_flight), (1_000, 1_000));
     drop(sandbox);
     for stream in streams.into_iter().take(3) {

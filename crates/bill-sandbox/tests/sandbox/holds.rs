@@ -12,15 +12,11 @@ use crate::raw_http::{
 };
 
 fn is_silent(stream: &mut TcpStream) -> bool {
-    stream
-        .set_read_timeout(Some(Duration::from_millis(30)))
-        .unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(30))).unwrap();
     let silent = stream
         .read(&mut [0; 1])
         .is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut));
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     silent
 }
 
@@ -32,21 +28,11 @@ fn the_answer_of_a_sign_in_is_held_until_it_is_released() {
     hold.wait_for(1).unwrap();
     assert!(is_silent(&mut stream));
     let stats = sandbox.stats();
-    assert_eq!(
-        (
-            stats.sign_ins_succeeded,
-            stats.in_flight,
-            stats.sessions_alive
-        ),
-        (1, 1, 1)
-    );
+    assert_eq!((stats.sign_ins_succeeded, stats.in_flight, stats.sessions_alive), (1, 1, 1));
     assert_eq!(sandbox.journal()[0].outcome, None);
 
     hold.release();
-    let session = receive(stream).data()["sessionId"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let session = receive(stream).data()["sessionId"].as_str().unwrap().to_owned();
     info(&sandbox, &session).data();
     assert_eq!(hold.arrived(), 1);
     sign_in(&sandbox, &DEMO_LOGIN);
@@ -58,10 +44,7 @@ fn a_request_can_be_held_before_anything_is_done_for_it() {
     let hold = sandbox.hold_requests("Login");
     let given_up = send(&sandbox, &form_request("Login", &DEMO_LOGIN));
     hold.wait_for(1).unwrap();
-    assert_eq!(
-        (sandbox.stats().sign_ins, sandbox.stats().sign_ins_succeeded),
-        (1, 0)
-    );
+    assert_eq!((sandbox.stats().sign_ins, sandbox.stats().sign_ins_succeeded), (1, 0));
     drop(given_up);
     sandbox.wait_until(|stats| stats.in_flight == 0).unwrap();
     hold.release();

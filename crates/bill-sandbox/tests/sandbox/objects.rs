@@ -6,12 +6,7 @@ use serde_json::{Value, json};
 use crate::raw_http::{DEMO_LOGIN, call, sign_in};
 
 fn list(sandbox: &Sandbox, session: &str, entity: &str, data: Value) -> Vec<Value> {
-    let reply = call(
-        sandbox,
-        session,
-        &format!("List/{entity}"),
-        &data.to_string(),
-    );
+    let reply = call(sandbox, session, &format!("List/{entity}"), &data.to_string());
     reply.data().as_array().unwrap().clone()
 }
 
@@ -33,11 +28,7 @@ fn vendors_come_in_two_full_pages_and_a_short_one() {
         all.extend(rows);
     }
     let mut distinct = ids(&all);
-    assert!(
-        distinct
-            .iter()
-            .all(|id| id.starts_with("009") && id.len() == 20)
-    );
+    assert!(distinct.iter().all(|id| id.starts_with("009") && id.len() == 20));
     assert!(distinct.is_sorted());
     distinct.dedup();
     assert_eq!(distinct.len(), 2_500);
@@ -84,11 +75,7 @@ fn each_filter_compares_as_its_sign_says() {
     for (op, value, count) in cases {
         let filters = json!([{"field": "amount", "op": op, "value": value}]);
         let page = json!({"start": 0, "max": 999, "filters": filters});
-        assert_eq!(
-            list(&sandbox, &session, "Bill", page).len(),
-            count,
-            "{op} {value}"
-        );
+        assert_eq!(list(&sandbox, &session, "Bill", page).len(), count, "{op} {value}");
     }
     let both = json!([
         {"field": "amount", "op": ">", "value": 300},
@@ -107,18 +94,10 @@ fn a_list_is_sorted_either_way_and_by_several_fields() {
     let sorted = |sort: Value| {
         let page = json!({"start": 0, "max": 2, "sort": sort});
         let rows = list(&sandbox, &session, "Bill", page);
-        rows.iter()
-            .map(|row| row["amount"].as_u64().unwrap())
-            .collect::<Vec<_>>()
+        rows.iter().map(|row| row["amount"].as_u64().unwrap()).collect::<Vec<_>>()
     };
-    assert_eq!(
-        sorted(json!([{"field": "amount", "asc": "false"}])),
-        [2_000, 1_900]
-    );
-    assert_eq!(
-        sorted(json!([{"field": "amount", "asc": true}])),
-        [100, 200]
-    );
+    assert_eq!(sorted(json!([{"field": "amount", "asc": "false"}])), [2_000, 1_900]);
+    assert_eq!(sorted(json!([{"field": "amount", "asc": true}])), [100, 200]);
     let two = json!([{"field": "isActive", "asc": "true"}, {"field": "amount", "asc": false}]);
     assert_eq!(sorted(two), [2_000, 1_900]);
 }
@@ -137,11 +116,7 @@ fn a_list_that_is_asked_for_wrongly_is_refused_in_bills_envelope() {
         "not JSON",
     ] {
         let reply = call(&sandbox, &session, "List/Vendor", data);
-        assert_eq!(
-            (reply.status, reply.code().as_str()),
-            (200, "BDC_1002"),
-            "{data}"
-        );
+        assert_eq!((reply.status, reply.code().as_str()), (200, "BDC_1002"), "{data}");
     }
     assert!(sandbox.stats().violations().is_empty());
 }
@@ -151,18 +126,9 @@ fn an_object_is_created_read_updated_deleted_and_undeleted() {
     let sandbox = Sandbox::start().unwrap();
     let session = sign_in(&sandbox, &DEMO_LOGIN);
     let crud = |verb: &str, data: &Value| {
-        call(
-            &sandbox,
-            &session,
-            &format!("Crud/{verb}/Vendor"),
-            &data.to_string(),
-        )
-        .data()
+        call(&sandbox, &session, &format!("Crud/{verb}/Vendor"), &data.to_string()).data()
     };
-    let made = crud(
-        "Create",
-        &json!({"obj": {"entity": "Vendor", "name": "Zinc Tools"}}),
-    );
+    let made = crud("Create", &json!({"obj": {"entity": "Vendor", "name": "Zinc Tools"}}));
     assert!(made["id"].as_str().unwrap().starts_with("009"));
     assert_eq!(made["isActive"], "1");
     let by_id = json!({"id": made["id"]});
@@ -177,10 +143,7 @@ fn an_object_is_created_read_updated_deleted_and_undeleted() {
     assert_eq!(crud("Undelete", &by_id)["isActive"], "1");
     let filters = json!([{"field": "name", "op": "=", "value": "Zinc & Söhne"}]);
     let page = json!({"start": 0, "max": 9, "filters": filters});
-    assert_eq!(
-        ids(&list(&sandbox, &session, "Vendor", page)),
-        [made["id"].as_str().unwrap()]
-    );
+    assert_eq!(ids(&list(&sandbox, &session, "Vendor", page)), [made["id"].as_str().unwrap()]);
 }
 
 #[test]
@@ -191,10 +154,7 @@ fn unfit_objects_are_refused_in_bills_envelope() {
         ("Create", r#"{"obj":{"entity":"Vendor"}}"#),
         ("Create", r#"{"obj":{"entity":"Bill","name":"x"}}"#),
         ("Create", r#"{"obj":{"name":"x"}}"#),
-        (
-            "Create",
-            r#"{"obj":{"entity":"Vendor","name":"x","id":"1"}}"#,
-        ),
+        ("Create", r#"{"obj":{"entity":"Vendor","name":"x","id":"1"}}"#),
         ("Create", r#"{"entity":"Vendor","name":"x"}"#),
         ("Update", r#"{"obj":{"entity":"Vendor","name":"x"}}"#),
         ("Update", r#"{"obj":{"entity":"Vendor","id":"none"}}"#),
@@ -203,11 +163,7 @@ fn unfit_objects_are_refused_in_bills_envelope() {
         ("Undelete", r#"{"ids":["none"]}"#),
     ] {
         let reply = call(&sandbox, &session, &format!("Crud/{verb}/Vendor"), data);
-        assert_eq!(
-            (reply.status, reply.code().as_str()),
-            (200, "BDC_1002"),
-            "{verb} {data}"
-        );
+        assert_eq!((reply.status, reply.code().as_str()), (200, "BDC_1002"), "{verb} {data}");
     }
 }
 
@@ -228,10 +184,7 @@ fn organisations_share_no_data() {
     assert_eq!(list(&sandbox, &here, "Gadget", page.clone()).len(), 1);
     assert_eq!(list(&sandbox, &there, "Gadget", page.clone()).len(), 0);
     let by_id = json!({"id": id}).to_string();
-    assert_eq!(
-        call(&sandbox, &there, "Crud/Read/Gadget", &by_id).code(),
-        "BDC_1002"
-    );
+    assert_eq!(call(&sandbox, &there, "Crud/Read/Gadget", &by_id).code(), "BDC_1002");
     let vendors = [&here, &there].map(|session| list(&sandbox, session, "Vendor", page.clone()));
     assert_ne!(ids(&vendors[0]), ids(&vendors[1]));
 }

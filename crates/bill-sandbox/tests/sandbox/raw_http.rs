@@ -40,26 +40,19 @@ impl Reply {
         assert_eq!(json["response_status"], 1, "{json}");
         assert_eq!(json["response_message"], "Error");
         assert!(json["response_data"]["error_message"].is_string());
-        json["response_data"]["error_code"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        json["response_data"]["error_code"].as_str().unwrap().to_owned()
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 }
 
 /// Sends bytes, without waiting for the answer.
 pub(crate) fn send(sandbox: &Sandbox, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(sandbox.addr()).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     stream
 }
@@ -77,17 +70,8 @@ pub(crate) fn receive(mut stream: TcpStream) -> Reply {
     };
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .unwrap_or(0);
-    Reply {
-        status,
-        head: head.to_owned(),
-        body: body.to_owned(),
-        broken,
-    }
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    Reply { status, head: head.to_owned(), body: body.to_owned(), broken }
 }
 
 pub(crate) fn exchange(sandbox: &Sandbox, request: &str) -> Reply {
@@ -105,12 +89,7 @@ pub(crate) fn request(method: &str, target: &str, content_type: &str, body: &str
 
 pub(crate) fn form_request(operation: &str, fields: &[(&str, &str)]) -> String {
     let target = format!("/api/v2/{operation}.json");
-    request(
-        "POST",
-        &target,
-        "application/x-www-form-urlencoded",
-        &form(fields),
-    )
+    request("POST", &target, "application/x-www-form-urlencoded", &form(fields))
 }
 
 pub(crate) fn post(sandbox: &Sandbox, operation: &str, fields: &[(&str, &str)]) -> Reply {
@@ -118,9 +97,7 @@ pub(crate) fn post(sandbox: &Sandbox, operation: &str, fields: &[(&str, &str)]) 
 }
 
 pub(crate) fn form(fields: &[(&str, &str)]) -> String {
-    let pairs = fields
-        .iter()
-        .map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    let pairs = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
     pairs.collect::<Vec<_>>().join("&")
 }
 
@@ -151,10 +128,7 @@ pub(crate) const TOKEN_LOGIN: [(&str, &str); 4] = [
 
 /// Signs in and gives the session's id.
 pub(crate) fn sign_in(sandbox: &Sandbox, login: &[(&str, &str)]) -> String {
-    post(sandbox, "Login", login).data()["sessionId"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    post(sandbox, "Login", login).data()["sessionId"].as_str().unwrap().to_owned()
 }
 
 /// A call in a session, with the demo developer key.

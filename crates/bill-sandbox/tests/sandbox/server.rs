@@ -10,28 +10,14 @@ use crate::raw_http::{DEMO_LOGIN, exchange, form_request, receive, send, sign_in
 #[test]
 fn a_busy_port_is_told_together_with_a_free_one() {
     let sandbox = Sandbox::start().unwrap();
-    let error = Sandbox::builder()
-        .listen(sandbox.addr())
-        .start()
-        .unwrap_err();
-    let StartError::Busy {
-        addr,
-        free: Some(free),
-        ..
-    } = &error
-    else {
+    let error = Sandbox::builder().listen(sandbox.addr()).start().unwrap_err();
+    let StartError::Busy { addr, free: Some(free), .. } = &error else {
         panic!("{error:?}");
     };
     assert_eq!(*addr, sandbox.addr());
-    assert_eq!(
-        error.to_string(),
-        format!("{addr} is in use; {free} is free")
-    );
+    assert_eq!(error.to_string(), format!("{addr} is in use; {free} is free"));
     assert!(std::error::Error::source(&error).is_some());
-    assert_eq!(
-        Sandbox::builder().listen(*free).start().unwrap().addr(),
-        *free
-    );
+    assert_eq!(Sandbox::builder().listen(*free).start().unwrap().addr(), *free);
 }
 
 #[test]
@@ -39,11 +25,7 @@ fn an_address_that_other_machines_reach_must_be_allowed() {
     let everywhere: SocketAddr = "0.0.0.0:0".parse().unwrap();
     let error = Sandbox::builder().listen(everywhere).start().unwrap_err();
     assert!(matches!(error, StartError::NotLoopback { .. }));
-    Sandbox::builder()
-        .listen(everywhere)
-        .allow_any_address()
-        .start()
-        .unwrap();
+    Sandbox::builder().listen(everywhere).allow_any_address().start().unwrap();
 }
 
 #[test]

@@ -50,10 +50,7 @@ fn a_call_that_fails_in_bills_envelope_resets_the_timer_too() {
     let sandbox = frozen();
     let session = sign_in(&sandbox, &DEMO_LOGIN);
     sandbox.advance(Duration::from_secs(2_000));
-    assert_eq!(
-        call(&sandbox, &session, "List/Vendor", r#"{"max":"?"}"#).code(),
-        "BDC_1002"
-    );
+    assert_eq!(call(&sandbox, &session, "List/Vendor", r#"{"max":"?"}"#).code(), "BDC_1002");
     sandbox.advance(Duration::from_secs(2_000));
     info(&sandbox, &session).data();
 }
@@ -63,10 +60,7 @@ fn a_request_that_is_refused_for_its_form_does_not_reset_the_timer() {
     let sandbox = frozen();
     let session = sign_in(&sandbox, &DEMO_LOGIN);
     sandbox.advance(Duration::from_secs(2_000));
-    assert_eq!(
-        call(&sandbox, &session, "List/Vendor", "").code(),
-        "SANDBOX_MISSING_FIELD"
-    );
+    assert_eq!(call(&sandbox, &session, "List/Vendor", "").code(), "SANDBOX_MISSING_FIELD");
     sandbox.advance(Duration::from_secs(100));
     assert_eq!(info(&sandbox, &session).code(), "BDC_1109");
 }
@@ -113,11 +107,7 @@ fn a_session_of_a_token_lives_for_30_idle_days_by_default() {
 #[test]
 fn a_session_of_a_token_can_be_set_to_end_after_48_idle_hours() {
     let limit = Some(Duration::from_secs(48 * 3_600));
-    let sandbox = Sandbox::builder()
-        .frozen_clock()
-        .token_idle_limit(limit)
-        .start()
-        .unwrap();
+    let sandbox = Sandbox::builder().frozen_clock().token_idle_limit(limit).start().unwrap();
     let session = sign_in(&sandbox, &TOKEN_LOGIN);
     sandbox.advance(Duration::from_millis(172_799_999));
     info(&sandbox, &session).data();
@@ -151,12 +141,6 @@ fn the_date_of_an_answer_and_the_current_time_move_with_the_clock() {
     let (time, date) = times();
     sandbox.advance(Duration::from_secs(1_800));
     let (later_time, later_date) = times();
-    assert_eq!(
-        later_date.duration_since(date).unwrap(),
-        Duration::from_secs(1_800)
-    );
-    assert!(
-        later_time > time && later_time.ends_with("+0000"),
-        "{time} {later_time}"
-    );
+    assert_eq!(later_date.duration_since(date).unwrap(), Duration::from_secs(1_800));
+    assert!(later_time > time && later_time.ends_with("+0000"), "{time} {later_time}");
 }

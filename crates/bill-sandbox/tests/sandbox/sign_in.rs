@@ -20,20 +20,10 @@ fn a_sign_in_is_answered_with_a_session_its_organisation_its_user_and_the_end_po
     assert_eq!(data["apiEndPoint"], format!("{}/api/v2", sandbox.origin()));
     assert_eq!(data["usersId"], "00601000000000000001");
     assert_eq!(data["sessionId"].as_str().unwrap().len(), 36);
-    assert_eq!(
-        reply.header("content-type"),
-        Some("application/json;charset=utf-8")
-    );
+    assert_eq!(reply.header("content-type"), Some("application/json;charset=utf-8"));
 
     let stats = sandbox.stats();
-    assert_eq!(
-        (
-            stats.sign_ins,
-            stats.sign_ins_succeeded,
-            stats.sessions_alive
-        ),
-        (1, 1, 1)
-    );
+    assert_eq!((stats.sign_ins, stats.sign_ins_succeeded, stats.sessions_alive), (1, 1, 1));
     assert_eq!(stats.calls, 0);
     assert!(stats.violations().is_empty());
 }
@@ -45,20 +35,14 @@ fn the_body_that_curl_sends_without_encoding_anything_signs_in() {
         "userName={DEMO_USER}&password={DEMO_PASSWORD}&orgId={DEMO_ORG}&devKey={DEMO_DEV_KEY}"
     );
     let content_type = "application/x-www-form-urlencoded";
-    let reply = exchange(
-        &sandbox,
-        &request("POST", "/api/v2/Login.json", content_type, &body),
-    );
+    let reply = exchange(&sandbox, &request("POST", "/api/v2/Login.json", content_type, &body));
     assert!(reply.data()["sessionId"].is_string());
     assert!(sandbox.stats().violations().is_empty());
 }
 
 #[test]
 fn a_password_with_reserved_characters_arrives_byte_for_byte() {
-    let sandbox = Sandbox::builder()
-        .user("odd@example.com", "p&a=s s+%é")
-        .start()
-        .unwrap();
+    let sandbox = Sandbox::builder().user("odd@example.com", "p&a=s s+%é").start().unwrap();
     let mut login = with("userName", "odd@example.com");
     login[1].1 = "p&a=s s+%é";
     assert!(form(&login).contains("p%26a%3Ds%20s%2B%25%C3%A9"));
@@ -80,18 +64,8 @@ fn each_wrong_credential_has_its_code_and_makes_no_session() {
         assert_eq!((reply.status, reply.code().as_str()), (200, code), "{name}");
     }
     let stats = sandbox.stats();
-    assert_eq!(
-        (
-            stats.sign_ins,
-            stats.sign_ins_succeeded,
-            stats.sessions_alive
-        ),
-        (5, 0, 0)
-    );
-    assert_eq!(
-        (stats.rejected["BDC_1101"], stats.rejected["BDC_1102"]),
-        (3, 2)
-    );
+    assert_eq!((stats.sign_ins, stats.sign_ins_succeeded, stats.sessions_alive), (5, 0, 0));
+    assert_eq!((stats.rejected["BDC_1101"], stats.rejected["BDC_1102"]), (3, 2));
     assert!(stats.violations().is_empty());
 }
 
@@ -103,11 +77,7 @@ fn every_sign_in_makes_a_session_of_its_own_and_ends_no_other() {
     assert_ne!(first, second);
     info(&sandbox, &first).data();
     info(&sandbox, &second).data();
-    let sessions: Vec<_> = sandbox
-        .journal()
-        .iter()
-        .map(|entry| entry.session)
-        .collect();
+    let sessions: Vec<_> = sandbox.journal().iter().map(|entry| entry.session).collect();
     assert_eq!(sessions, [Some(1), Some(2), Some(1), Some(2)]);
 }
 
@@ -126,18 +96,10 @@ fn a_session_belongs_to_its_developer_key_and_to_its_organisation() {
 
 #[test]
 fn the_organisations_are_listed_without_a_session() {
-    let sandbox = Sandbox::builder()
-        .organization("00800000000000000077")
-        .start()
-        .unwrap();
+    let sandbox = Sandbox::builder().organization("00800000000000000077").start().unwrap();
     let fields = [DEMO_LOGIN[0], DEMO_LOGIN[1], DEMO_LOGIN[3]];
     let organizations = post(&sandbox, "ListOrgs", &fields).data();
-    let ids: Vec<_> = organizations
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|org| &org["orgId"])
-        .collect();
+    let ids: Vec<_> = organizations.as_array().unwrap().iter().map(|org| &org["orgId"]).collect();
     assert_eq!(ids, [DEMO_ORG, DEMO_OTHER_ORG, "00800000000000000077"]);
     assert!(organizations[0]["orgName"].is_string());
     assert_eq!(sandbox.stats().sign_ins, 0);
@@ -158,18 +120,12 @@ fn a_token_signs_in_like_a_user_but_may_not_pay() {
 
 #[test]
 fn what_a_token_may_not_do_is_a_setting() {
-    let sandbox = Sandbox::builder()
-        .token_refuses(["Crud/Delete"])
-        .start()
-        .unwrap();
+    let sandbox = Sandbox::builder().token_refuses(["Crud/Delete"]).start().unwrap();
     let session = sign_in(&sandbox, &TOKEN_LOGIN);
     let payment = r#"{"obj":{"entity":"SentPay","amount":10}}"#;
     let id = call(&sandbox, &session, "Crud/Create/SentPay", payment).data()["id"].clone();
     let data = format!(r#"{{"id":{id}}}"#);
-    assert_eq!(
-        call(&sandbox, &session, "Crud/Delete/SentPay", &data).code(),
-        "BDC_1120"
-    );
+    assert_eq!(call(&sandbox, &session, "Crud/Delete/SentPay", &data).code(), "BDC_1120");
 }
 
 #[test]

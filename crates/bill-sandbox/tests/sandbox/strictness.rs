@@ -13,10 +13,7 @@ fn refused(raw: &str, name: &str, status: u16) -> Sandbox {
     assert_eq!(reply.status, status, "{name}");
     assert_eq!(reply.code(), format!("SANDBOX_{}", name.to_uppercase()));
     let violations = sandbox.stats().violations();
-    assert_eq!(
-        violations.into_iter().collect::<Vec<_>>(),
-        [(name.to_owned(), 1)]
-    );
+    assert_eq!(violations.into_iter().collect::<Vec<_>>(), [(name.to_owned(), 1)]);
     assert_eq!(sandbox.stats().sign_ins_succeeded, 0);
     sandbox
 }
@@ -34,11 +31,7 @@ fn a_wrong_method_is_refused() {
 
 #[test]
 fn a_wrong_case_of_the_path_is_refused() {
-    for path in [
-        "/api/v2/login.json",
-        "/api/V2/Login.json",
-        "/API/v2/Login.JSON",
-    ] {
+    for path in ["/api/v2/login.json", "/api/V2/Login.json", "/API/v2/Login.JSON"] {
         let raw = request("POST", path, FORM, &form(&DEMO_LOGIN));
         refused(&raw, "wrong_path_case", 404);
     }
@@ -49,44 +42,20 @@ fn a_wrong_case_of_the_path_is_refused() {
 #[test]
 fn a_path_that_bill_does_not_have_is_404_with_1121_and_no_fault_of_strictness() {
     let sandbox = Sandbox::start().unwrap();
-    for path in [
-        "/api/v2/Logon.json",
-        "/api/v2/Login",
-        "/",
-        "/api/v3/Login.json",
-    ] {
+    for path in ["/api/v2/Logon.json", "/api/v2/Login", "/", "/api/v3/Login.json"] {
         let reply = exchange(&sandbox, &request("POST", path, FORM, &form(&DEMO_LOGIN)));
-        assert_eq!(
-            (reply.status, reply.code().as_str()),
-            (404, "BDC_1121"),
-            "{path}"
-        );
+        assert_eq!((reply.status, reply.code().as_str()), (404, "BDC_1121"), "{path}");
     }
     assert_eq!(sandbox.stats().rejected["BDC_1121"], 4);
     assert!(sandbox.stats().violations().is_empty());
-    let unknown = sandbox
-        .journal()
-        .iter()
-        .all(|entry| entry.operation == "(unknown path)");
-    assert!(
-        unknown,
-        "a path that nobody knows may hold anything, so it is not written down"
-    );
+    let unknown = sandbox.journal().iter().all(|entry| entry.operation == "(unknown path)");
+    assert!(unknown, "a path that nobody knows may hold anything, so it is not written down");
 }
 
 #[test]
 fn a_wrong_content_type_is_refused() {
-    for content_type in [
-        "application/json",
-        "text/plain",
-        "multipart/form-data; boundary=x",
-    ] {
-        let raw = request(
-            "POST",
-            "/api/v2/Login.json",
-            content_type,
-            &form(&DEMO_LOGIN),
-        );
+    for content_type in ["application/json", "text/plain", "multipart/form-data; boundary=x"] {
+        let raw = request("POST", "/api/v2/Login.json", content_type, &form(&DEMO_LOGIN));
         refused(&raw, "wrong_content_type", 415);
     }
 }
@@ -95,12 +64,7 @@ fn a_wrong_content_type_is_refused() {
 fn a_content_type_with_a_character_set_is_accepted() {
     let sandbox = Sandbox::start().unwrap();
     let content_type = "application/x-www-form-urlencoded; charset=UTF-8";
-    let raw = request(
-        "POST",
-        "/api/v2/Login.json",
-        content_type,
-        &form(&DEMO_LOGIN),
-    );
+    let raw = request("POST", "/api/v2/Login.json", content_type, &form(&DEMO_LOGIN));
     exchange(&sandbox, &raw).data();
     assert!(sandbox.stats().violations().is_empty());
 }
@@ -120,11 +84,7 @@ fn an_accept_header_that_excludes_json_is_refused_and_others_are_not() {
 
 #[test]
 fn json_where_a_form_is_due_is_refused() {
-    refused(
-        &login_with(r#"{"userName":"demo@example.com"}"#),
-        "json_body",
-        415,
-    );
+    refused(&login_with(r#"{"userName":"demo@example.com"}"#), "json_body", 415);
 }
 
 #[test]
@@ -137,11 +97,7 @@ fn a_malformed_form_is_refused() {
 #[test]
 fn a_repeated_missing_empty_or_unexpected_field_is_refused() {
     let whole = form(&DEMO_LOGIN);
-    refused(
-        &login_with(&format!("{whole}&orgId={DEMO_ORG}")),
-        "repeated_field",
-        400,
-    );
+    refused(&login_with(&format!("{whole}&orgId={DEMO_ORG}")), "repeated_field", 400);
     refused(&login_with(&form(&DEMO_LOGIN[..3])), "missing_field", 400);
     refused(&login_with(""), "missing_field", 400);
     refused(
@@ -149,16 +105,8 @@ fn a_repeated_missing_empty_or_unexpected_field_is_refused() {
         "empty_field",
         400,
     );
-    refused(
-        &login_with(&format!("{whole}&rememberMe=true")),
-        "unexpected_field",
-        400,
-    );
-    refused(
-        &form_request("Logout", &[("devKey", DEMO_DEV_KEY)]),
-        "missing_field",
-        400,
-    );
+    refused(&login_with(&format!("{whole}&rememberMe=true")), "unexpected_field", 400);
+    refused(&form_request("Logout", &[("devKey", DEMO_DEV_KEY)]), "missing_field", 400);
     let fields = [("devKey", DEMO_DEV_KEY), ("sessionId", "x"), ("data", "{}")];
     refused(&form_request("Logout", &fields), "unexpected_field", 400);
 }
@@ -179,34 +127,18 @@ fn a_body_larger_than_8_mib_is_refused() {
 
 #[test]
 fn any_query_is_refused() {
-    let raw = request(
-        "POST",
-        "/api/v2/Login.json?page=1",
-        FORM,
-        &form(&DEMO_LOGIN),
-    );
+    let raw = request("POST", "/api/v2/Login.json?page=1", FORM, &form(&DEMO_LOGIN));
     let sandbox = refused(&raw, "unexpected_query", 400);
     assert_eq!(sandbox.stats().secrets_in_url, 0);
 }
 
 #[test]
 fn a_secret_in_a_url_is_found_by_the_name_of_its_parameter() {
-    let names = [
-        "userName",
-        "username",
-        "password",
-        "devKey",
-        "sessionId",
-        "SESSIONID",
-        "mfaId",
-    ];
+    let names = ["userName", "username", "password", "devKey", "sessionId", "SESSIONID", "mfaId"];
     for name in names.into_iter().chain(["pass%77ord", "a=b&devKey"]) {
         let path = format!("/api/v2/Login.json?{name}=anything");
-        let sandbox = refused(
-            &request("POST", &path, FORM, &form(&DEMO_LOGIN)),
-            "secret_in_url",
-            400,
-        );
+        let sandbox =
+            refused(&request("POST", &path, FORM, &form(&DEMO_LOGIN)), "secret_in_url", 400);
         assert_eq!(sandbox.stats().secrets_in_url, 1, "{name}");
     }
 }
@@ -224,11 +156,7 @@ fn a_secret_in_a_url_is_found_by_its_value_wherever_it_stands() {
     ];
     for path in hidden {
         let raw = request("GET", path, FORM, "");
-        assert_eq!(
-            refused(&raw, "secret_in_url", 400).stats().secrets_in_url,
-            1,
-            "{path}"
-        );
+        assert_eq!(refused(&raw, "secret_in_url", 400).stats().secrets_in_url, 1, "{path}");
     }
 }
 

@@ -8,11 +8,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Response, StatusCode, Uri};
+use http::{HeaderMap, Response, Uri};
 use zeroize::Zeroizing;
 
 use crate::code::Meaning;
 use crate::error::{ApiError, DecodeError, ForeignAnswer, ForeignKind};
+use crate::identity::Held;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -69,22 +70,14 @@ impl<T> Parsed<T> {
     pub(crate) fn verdict(&self, headers: &HeaderMap) -> Verdict {
         match self {
             Self::Success(_) | Self::Mismatch(_) => Verdict::Alive,
+            // A server in trouble says nothing about the session, in whatever form.
+            Self::Error(error) if error.is_of_a_server_in_trouble() => Verdict::Unknown,
             Self::Error(error) => match error.meaning() {
                 Meaning::SessionInvalid => Verdict::Invalid,
-                Meaning::Contended => Verdict::Contended {
-                    retry_after: retry_after(headers),
-                },
-                Meaning::HourSpent => Verdict::HourSpent {
-                    left: left_of_hour(headers),
-                },
+                Meaning::Contended => Verdict::Contended { retry_after: retry_after(headers) },
+                Meaning::HourSpent => Verdict::HourSpent { left: left_of_hour(headers) },
                 _ => Verdict::Alive,
             },
-            // A gateway's own limiter: it did not pass the request on.
-            Self::Foreign(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
-                Verdict::Contended {
-                    retry_after: retry_after(headers),
-                }
-            }
             Self::Foreign(_) => Verdict::Unknown,
         }
     }
@@ -92,10 +85,7 @@ impl<T> Parsed<T> {
 
 /// What an answer to a call says of the session and the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "whoever reads answers must decide among all of these"
-)]
+#[expect(clippy::exhaustive_enums, reason = "whoever reads answers must decide among all of these")]
 pub enum Verdict {
     /// A complete answer in BILL's own form, errors included: the idle timer restarts.
     Alive,
@@ -116,13 +106,13 @@ pub enum Verdict {
 }
 
 /// What is not BILL's.
-pub(crate) fn foreign(answer: &Response<Bytes>) -> ForeignAnswer {
+pub(crate) fn foreign(answer: &Response<Bytes>, held: &Held) -> ForeignAnswer {
     let status = answer.status();
     let body = answer.body().trim_ascii_start();
     let content_type = text(answer.headers(), CONTENT_TYPE).unwrap_or_default();
     let kind = if status.is_redirection() {
         ForeignKind::Redirect {
-            host: text(answer.headers(), LOCATION).and_then(host_of),
+            host: text(answer.headers(), LOCATION).and_then(|url| host_of(url, held)),
         }
     } else if body.starts_with(b"<") || content_type.contains("html") {
         ForeignKind::Html
@@ -135,21 +125,9 @@ pub(crate) fn foreign(answer: &Response<Bytes>) -> ForeignAnswer {
 }
 
 /// The host of a URL, for people to read; nothing of the rest, which may hold anything.
-pub(crate) fn host_of(url: &str) -> Option<String> {
+pub(crate) fn host_of(url: &str, held: &Held) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
-    uri.host().map(printable)
-}
-
-/// `text` without control characters, and not longer than a message should be.
-pub(crate) fn printable(text: &str) -> String {
-    const LONGEST: usize = 300;
-    let shown = |c: &char| !c.is_control() && !is_text_direction(*c);
-    text.chars().filter(shown).take(LONGEST).collect()
-}
-
-/// Marks that reorder what a terminal shows.
-fn is_text_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    uri.host().map(|host| held.printable(host))
 }
 
 /// How long the answer asks to wait; at most an hour.
@@ -170,9 +148,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub(crate) fn left_of_hour(headers: &HeaderMap) -> Duration {
     let date = text(headers, DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     let since_epoch = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
-    since_epoch.map_or(HOUR, |since| {
-        Duration::from_secs(3600 - since.as_secs() % 3600)
-    })
+    since_epoch.map_or(HOUR, |since| Duration::from_secs(3600 - since.as_secs() % 3600))
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

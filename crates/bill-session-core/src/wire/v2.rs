@@ -20,7 +20,7 @@ use crate::code::Code;
 use crate::credentials::{DevKey, OrgId, Principal, SessionId};
 use crate::error::{ApiError, DecodeError, Misuse};
 use crate::identity::Held;
-use crate::wire::{Base, Parsed, foreign, printable, secret_body};
+use crate::wire::{Base, Parsed, foreign, secret_body};
 
 const LOGIN: &str = "/api/v2/Login.json";
 const LOGOUT: &str = "/api/v2/Logout.json";
@@ -36,43 +36,38 @@ pub(crate) struct Operation {
 impl Operation {
     /// Checks a path that a caller gave.
     pub(crate) fn new(path: &str, held: &Held) -> Result<Self, Misuse> {
-        let decoded = percent_decode_str(path).decode_utf8_lossy();
-        if held.found_in(path)
-            || held.found_in(&decoded)
-            || decoded
-                .split(['/', '?', '&', '=', '#'])
-                .any(|part| held.found_in(part))
-        {
-            return Err(Misuse::PathSecret);
-        }
-        if decoded.contains('?') {
-            return Err(Misuse::PathQuery);
-        }
-        if decoded.contains('#') {
-            return Err(Misuse::PathFragment);
-        }
-        let name = path.strip_prefix('/').unwrap_or(path);
-        let name = name.strip_suffix(".json").unwrap_or(name);
-        if decoded.split('/').any(|part| part == ".." || part == ".")
-            || name.split('/').any(str::is_empty)
-        {
-            return Err(Misuse::PathClimbs);
-        }
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/');
-        if !name.bytes().all(plain) {
-            return Err(Misuse::PathCharacter);
-        }
+        let name = checked_path(path.strip_prefix('/').unwrap_or(path), held)?;
         if matches!(name, "Login" | "Logout") {
             return Err(Misuse::PathReserved);
         }
-        let path = format!("/api/v2/{name}.json")
-            .parse()
-            .map_err(|_| Misuse::PathCharacter)?;
-        Ok(Self {
-            name: name.into(),
-            path,
-        })
+        let path = format!("/api/v2/{name}.json").parse().map_err(|_| Misuse::PathCharacter)?;
+        Ok(Self { name: name.into(), path })
     }
+}
+
+/// The name of the operation in a path that holds nothing else, and no secret.
+pub(crate) fn checked_path<'a>(path: &'a str, held: &Held) -> Result<&'a str, Misuse> {
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    if held.found_in(path)
+        || held.found_in(&decoded)
+        || decoded.split(['/', '?', '&', '=', '#']).any(|part| held.found_in(part))
+    {
+        return Err(Misuse::PathSecret);
+    }
+    if decoded.contains('?') {
+        return Err(Misuse::PathQuery);
+    }
+    if decoded.contains('#') {
+        return Err(Misuse::PathFragment);
+    }
+    let name = path.strip_suffix(".json").unwrap_or(path);
+    if decoded.split('/').any(|part| part == ".." || part == ".")
+        || name.split('/').any(str::is_empty)
+    {
+        return Err(Misuse::PathClimbs);
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/');
+    if name.bytes().all(plain) { Ok(name) } else { Err(Misuse::PathCharacter) }
 }
 
 /// The sign-in.
@@ -99,11 +94,7 @@ pub(crate) fn call(
     session_id: &SessionId,
     data: &str,
 ) -> Request<Bytes> {
-    post(
-        base,
-        &operation.path,
-        form(&session_fields(dev_key, session_id), data),
-    )
+    post(base, &operation.path, form(&session_fields(dev_key, session_id), data))
 }
 
 /// The end of a session.
@@ -139,10 +130,7 @@ fn session_fields<'a>(
     dev_key: &'a DevKey,
     session_id: &'a SessionId,
 ) -> [(&'static str, &'a str); 2] {
-    [
-        ("devKey", dev_key.0.expose()),
-        ("sessionId", session_id.expose_secret()),
-    ]
+    [("devKey", dev_key.0.expose()), ("sessionId", session_id.expose_secret())]
 }
 
 /// The `data` field of a call: one JSON document as a string, form-encoded.
@@ -165,16 +153,10 @@ fn post(base: &Base, path: &PathAndQuery, body: String) -> Request<Bytes> {
 /// Encodes `fields`, then appends `rest`, in one buffer that never grows: growing would leave a
 /// copy of the secrets behind, unwiped.
 fn form(fields: &[(&str, &str)], rest: &str) -> String {
-    let longest: usize = fields
-        .iter()
-        .map(|(name, value)| name.len() + 3 * value.len() + 2)
-        .sum();
+    let longest: usize = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
     let body = String::with_capacity(longest + rest.len());
     let mut encoder = form_urlencoded::Serializer::new(body);
-    if fields
-        .serialize(serde_urlencoded::Serializer::new(&mut encoder))
-        .is_err()
-    {
+    if fields.serialize(serde_urlencoded::Serializer::new(&mut encoder)).is_err() {
         // Pairs of strings have no way to fail; were there one, an empty body is refused by BILL.
         return String::new();
     }
@@ -206,35 +188,27 @@ pub(crate) fn read<T: DeserializeOwned>(
     held: &Held,
 ) -> Parsed<T> {
     if answer.status().is_redirection() {
-        return Parsed::Foreign(foreign(answer));
+        return Parsed::Foreign(foreign(answer, held));
     }
     match serde_json::from_slice::<Envelope<T>>(answer.body()) {
         Ok(Envelope::Success(data)) => Parsed::Success(data),
         Ok(Envelope::Error { code, message }) => {
-            let message = held.scrub(&printable(&message));
+            let message = held.printable(&message);
             let code = code.as_deref().and_then(Code::new);
-            Parsed::Error(ApiError::new(
-                Arc::clone(call),
-                answer.status(),
-                code,
-                message,
-            ))
+            Parsed::Error(ApiError::new(Arc::clone(call), answer.status(), code, message))
         }
         // Either the payload is of another type than the caller's, or the document is not BILL's.
         // Only a second look tells, and only this rare case pays for it.
         Err(error) => match serde_json::from_slice::<Envelope<IgnoredAny>>(answer.body()) {
-            Ok(_) => Parsed::Mismatch(DecodeError::new(held.scrub(&printable(&error.to_string())))),
-            Err(_) => Parsed::Foreign(foreign(answer)),
+            Ok(_) => Parsed::Mismatch(DecodeError::new(held.printable(&error.to_string()))),
+            Err(_) => Parsed::Foreign(foreign(answer, held)),
         },
     }
 }
 
 enum Envelope<T> {
     Success(T),
-    Error {
-        code: Option<String>,
-        message: String,
-    },
+    Error { code: Option<String>, message: String },
 }
 
 #[derive(Default, Deserialize)]
@@ -301,9 +275,8 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
                     .map_err(A::Error::custom),
             };
         }
-        let error: ErrorData = raw
-            .and_then(|raw| serde_json::from_str(raw.get()).ok())
-            .unwrap_or_default();
+        let error: ErrorData =
+            raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
         Ok(Envelope::Error {
             code: error.error_code,
             message: error.error_message.unwrap_or_default(),

@@ -1,26 +1,22 @@
 //! A session on a clock that the test moves, and the answers that BILL would give.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file uses its own part"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a test that cannot go on ends"
 )]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "a test needs a first instant, and then moves it"
-)]
+#![allow(clippy::disallowed_methods, reason = "a test needs a first instant, and then moves it")]
+
+pub mod canary;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bill_session_core::{
     Account, Call, CallId, Cause, Credentials, DevKey, Environment, Error, InFlight, KeyLimits,
-    Lease, OrgId, Outcome, Phase, Principal, Session, Settings, SignIn, SignInEnded, SignInId, Step,
-    TransportError, Wake,
+    Lease, OrgId, Outcome, Phase, Principal, Session, Settings, SignIn, SignInEnded, SignInId,
+    Step, TransportError, Wake,
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -52,11 +48,8 @@ pub fn account(principal: Principal, now: Instant) -> Arc<Account> {
 
 /// An account under budgets of its own.
 pub fn account_under(principal: Principal, key: KeyLimits) -> Arc<Account> {
-    let credentials = Credentials::new(
-        principal,
-        OrgId::new(ORG).unwrap(),
-        DevKey::new("demo-dev-key").unwrap(),
-    );
+    let credentials =
+        Credentials::new(principal, OrgId::new(ORG).unwrap(), DevKey::new("demo-dev-key").unwrap());
     Arc::new(Account::new(Environment::Stage, credentials, Arc::new(key)))
 }
 
@@ -72,12 +65,7 @@ impl World {
 
     pub fn of(account: Arc<Account>, settings: Settings, now: Instant) -> Self {
         let session = Session::new(account, settings, now);
-        Self {
-            session,
-            now,
-            woken: Vec::new(),
-            sessions_made: 0,
-        }
+        Self { session, now, woken: Vec::new(), sessions_made: 0 }
     }
 
     /// A world whose session is signed in, the sign-in sent and answered now.
@@ -96,10 +84,7 @@ impl World {
     }
 
     pub fn call(&self) -> Call {
-        self.session
-            .account()
-            .v2("List/Vendor", &json!({}))
-            .unwrap()
+        self.session.account().v2("List/Vendor", &json!({})).unwrap()
     }
 
     pub fn heed(&mut self, wake: Wake<usize>) {
@@ -134,10 +119,7 @@ impl World {
         match self.step(call, token) {
             Step::Wait(call, until) => {
                 assert!(until > self.now, "a wait that is over at once");
-                assert!(
-                    until <= self.now + Duration::from_secs(1),
-                    "a wait of over a second"
-                );
+                assert!(until <= self.now + Duration::from_secs(1), "a wait of over a second");
                 call
             }
             other => panic!("expected a wait, got {other:?}"),
@@ -186,6 +168,21 @@ impl World {
             Outcome::Done(_) => {}
             other => panic!("expected to be done, got {other:?}"),
         }
+    }
+
+    /// Steps the waiting call of this token, which is expected to be sent.
+    pub fn send_for(&mut self, calls: &mut [Option<Call>], token: usize) -> InFlight {
+        let call = calls[token].take().expect("a call that waits");
+        match self.step(call, token) {
+            Step::Exchange(in_flight) => in_flight,
+            other => panic!("expected an exchange, got {other:?}"),
+        }
+    }
+
+    /// Sends a call that is never answered.
+    pub fn lost(&mut self, in_flight: InFlight) {
+        let error = self.fails(in_flight, silence());
+        assert!(matches!(error, Error::NoAnswer { .. }), "{error:?}");
     }
 
     /// Begins a sign-in that is answered so at once; returns the call that began it.
@@ -261,7 +258,10 @@ impl World {
     /// Answers a sign-in with a session of its own.
     pub fn welcome(&mut self, sign_in: SignIn) -> SignInEnded {
         self.sessions_made += 1;
-        let answer = welcome(&format!("session-{}", self.sessions_made));
+        let answer = welcome_with(&json!({
+            "sessionId": format!("session-{}", self.sessions_made),
+            "orgId": self.session.account().org_id().as_str(),
+        }));
         self.answer_sign_in(sign_in, Ok(answer))
     }
 
@@ -318,10 +318,7 @@ impl World {
     pub fn use_session(&mut self) {
         let call = self.call();
         let in_flight = self.send(call);
-        assert!(matches!(
-            self.answer(in_flight, Ok(done())),
-            Outcome::Done(_)
-        ));
+        assert!(matches!(self.answer(in_flight, Ok(done())), Outcome::Done(_)));
     }
 
     /// What a call begun now would do first.
@@ -372,15 +369,15 @@ pub fn field(request: &Request<Bytes>, name: &str) -> Option<String> {
 
 /// The names of a request's form fields, in order.
 pub fn field_names(request: &Request<Bytes>) -> Vec<String> {
-    form_urlencoded::parse(request.body())
-        .map(|(key, _)| key.into_owned())
-        .collect()
+    form_urlencoded::parse(request.body()).map(|(key, _)| key.into_owned()).collect()
 }
 
-pub fn with_header(mut answer: Response<Bytes>, name: &'static str, value: &str) -> Response<Bytes> {
-    answer
-        .headers_mut()
-        .insert(name, value.parse().unwrap());
+pub fn with_header(
+    mut answer: Response<Bytes>,
+    name: &'static str,
+    value: &str,
+) -> Response<Bytes> {
+    answer.headers_mut().insert(name, value.parse().unwrap());
     answer
 }
 
@@ -454,7 +451,5 @@ pub fn page(status: u16) -> Response<Bytes> {
 }
 
 pub fn silence() -> Result<Response<Bytes>, TransportError> {
-    Err(TransportError::timeout(std::io::Error::from(
-        std::io::ErrorKind::TimedOut,
-    )))
+    Err(TransportError::timeout(std::io::Error::from(std::io::ErrorKind::TimedOut)))
 }

@@ -42,7 +42,6 @@ fn acquire_and_observe(bencher: Bencher) {
         let Step::Exchange(in_flight) = step else { panic!("no slot") };
         let heard = black_box(in_flight).observed(Verdict::Alive);
         let now = clock.now();
-        let settled = heard.settle(&mut session.lock().unwrap(), now);
-        settled
+        heard.settle(&mut session.lock().unwrap(), now)
     });
 }

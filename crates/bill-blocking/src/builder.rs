@@ -130,7 +130,7 @@ impl ClientBuilder {
     /// Whatever could carry a secret elsewhere or hide BILL's own error is overridden: redirects,
     /// errors made of statuses, plain HTTP to other machines, the TLS settings, time limits, and
     /// proxies for loopback. Cookies are not, since their switch is behind a feature of ureq's:
-    /// leave it off.
+    /// leave it off. A middleware sees answers' bodies veiled, which keeps them out of ureq's log.
     pub fn ureq(
         mut self,
         customize: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> + Send + 'static,

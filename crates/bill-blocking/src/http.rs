@@ -13,8 +13,10 @@ use ureq::config::{Config, ConfigBuilder};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::{Connector, DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
+
+use crate::veil::{Veil, unveil};
 
 /// As many addresses of one name as ureq takes.
 const ADDRESSES: usize = 16;
@@ -40,7 +42,8 @@ impl Http {
             // first exchange has no settings of its own. That one is always a sign-in.
             .timeout_global(Some(sign_in_limit))
             .build();
-        let agent = Agent::with_parts(config, DefaultConnector::default(), PlainResolver);
+        let connector = DefaultConnector::default().chain(Veil);
+        let agent = Agent::with_parts(config, connector, PlainResolver);
         Self { agent, usual: sign_in_limit }
     }
 
@@ -61,7 +64,8 @@ impl Http {
         };
         let (head, mut body) = answer.map_err(told)?.into_parts();
         let cap = u64::try_from(cap).unwrap_or(u64::MAX);
-        let body = body.with_config().limit(cap).read_to_vec().map_err(told)?;
+        let mut body = body.with_config().limit(cap).read_to_vec().map_err(told)?;
+        unveil(&mut body);
         Ok(Response::from_parts(head, body.into()))
     }
 }
@@ -81,6 +85,8 @@ fn safe(
         .max_redirects(0)
         .max_redirects_will_error(false)
         .save_redirect_history(false)
+        // A veiled body cannot be unpacked.
+        .accept_encoding("identity")
         .https_only(environment.is_https())
         .tls_config(tls);
     if environment.is_loopback() { builder.proxy(None) } else { builder }

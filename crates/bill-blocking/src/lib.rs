@@ -8,6 +8,7 @@ mod renewal;
 #[cfg(feature = "test-util")]
 mod scripted;
 mod transport;
+mod veil;
 
 pub use bill_session_core::{
     Account, ApiError, Blame, Cause, Code, Credentials, CredentialsWarning, DecodeError, DevKey,

@@ -1,0 +1,140 @@
+//! `bill check`: one sign-in with the user's own credentials, and what BILL says to it.
+
+mod advice;
+mod settings;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use bill_blocking::{Client, Environment, Error, InvalidEnvironment, ManualClock, Phase};
+use clap::Args;
+
+pub(crate) const ABOUT: &str = "\
+Sign in once with your credentials, tell what BILL says, and sign out.
+
+It reads four environment variables and nothing else:
+
+  BILL_USERNAME   the user name
+  BILL_PASSWORD   the password
+  BILL_ORG_ID     the organisation, which begins with 008
+  BILL_DEV_KEY    the developer key
+
+It makes one attempt, never a second, and prints none of the secrets.
+
+Exit codes:
+  0  signed in and out
+  1  failed for another reason
+  2  a setting is missing or invalid
+  4  BILL refused the credentials
+  5  a limit of BILL's is reached
+  6  no answer came: network, look-up, time-out";
+
+/// Longer than any call may take: once the clock has moved so far, nothing waits any more.
+const FOR_EVER: Duration = Duration::from_secs(24 * 3_600);
+
+/// Which BILL to sign in to.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// sandbox, stage, production, or an origin such as http://127.0.0.1:8025
+    #[arg(long, value_name = "NAME", value_parser = environment)]
+    environment: Environment,
+}
+
+fn environment(name: &str) -> Result<Environment, InvalidEnvironment> {
+    name.parse()
+}
+
+/// Checks the credentials, and tells the outcome by its exit code.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let environment = &arguments.environment;
+    let credentials = match settings::credentials(|name| std::env::var_os(name)) {
+        Ok(credentials) => credentials,
+        Err(problems) => {
+            for problem in problems {
+                eprintln!("error: {problem}");
+            }
+            return ExitCode::from(advice::USAGE);
+        }
+    };
+    for warning in credentials.warnings() {
+        eprintln!("warning: {warning}");
+    }
+    let clock = ManualClock::new();
+    let client = Client::builder(environment.clone(), credentials).clock(clock.clone()).build();
+    eprintln!("signing in at {}", environment.v2_base());
+    let told = sign_in_once(&client, &clock).and_then(|()| {
+        tell(&client);
+        client.sign_out()
+    });
+    match told {
+        Ok(()) => {
+            eprintln!("signed out again");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {}", advice::in_words(&error));
+            for hint in advice::hints(environment, &error) {
+                eprintln!("  {hint}");
+            }
+            ExitCode::from(advice::exit_code(&error))
+        }
+    }
+}
+
+/// Signs in, and does not try again whatever comes of it.
+///
+/// A client waits out what passes by itself, such as a server error, and tries again. That takes
+/// time, so on a clock that stands still it cannot; as soon as the attempt has failed, the clock is
+/// moved past every deadline, which ends the waiting.
+fn sign_in_once(client: &Client, clock: &ManualClock) -> Result<(), Error> {
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Acquire) {
+                if matches!(client.session(), Phase::Failed { .. }) {
+                    clock.advance(FOR_EVER);
+                    return;
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let signed_in = client.sign_in();
+        ended.store(true, Ordering::Release);
+        signed_in
+    })
+}
+
+/// What the sign-in has brought, without anything secret.
+fn tell(client: &Client) {
+    let account = client.account();
+    let mut lines = vec![
+        ("organisation", account.org_id().to_string()),
+        ("environment", account.environment().to_string()),
+    ];
+    lines.extend(client.api().map(|api| ("API", api)));
+    lines.extend(client.user_id().map(|user| ("user", user)));
+    lines.push(("session", life(&client.session())));
+    let mut stdout = io::stdout().lock();
+    for (name, value) in lines {
+        // A reader that has left has seen enough; the session is still to be signed out.
+        let _ = writeln!(stdout, "{name:<14}{value}");
+    }
+    drop(stdout);
+    if let Some(host) = client.not_followed() {
+        eprintln!("warning: BILL's apiEndPoint names {host}, which is not followed");
+    }
+}
+
+fn life(session: &Phase) -> String {
+    match session {
+        Phase::SignedIn { left: Some(left), .. } => format!(
+            "ends after 35 minutes without a call; this client stops using it after {}",
+            left.as_secs() / 60
+        ),
+        Phase::SignedIn { .. } => "does not expire".to_owned(),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,163 @@
+//! `bill check` signs in once, and tells what came of it without a secret.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use bill_sandbox::{
+    DEMO_DEV_KEY, DEMO_ORG, DEMO_PASSWORD, DEMO_USER, Fault, FaultKind, Sandbox, Stats,
+};
+
+const CREDENTIALS: [(&str, &str); 4] = [
+    ("BILL_USERNAME", DEMO_USER),
+    ("BILL_PASSWORD", DEMO_PASSWORD),
+    ("BILL_ORG_ID", DEMO_ORG),
+    ("BILL_DEV_KEY", DEMO_DEV_KEY),
+];
+
+/// What a run of the command left behind.
+struct Checked {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// Checks with the demo's credentials, but for `changed`; an empty name of a variable is none.
+fn check(environment: &str, changed: &[(&str, Option<&str>)]) -> Checked {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bill"));
+    command.args(["check", "--environment", environment]).envs(CREDENTIALS);
+    for (name, value) in changed {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let checked = Checked {
+        code: status.code(),
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
+    };
+    let told = format!("{}{}", checked.stdout, checked.stderr);
+    for secret in [DEMO_USER, DEMO_PASSWORD, DEMO_DEV_KEY, "guessed"] {
+        assert!(!told.contains(secret), "{told}");
+    }
+    checked
+}
+
+fn behaved(sandbox: &Sandbox) -> Stats {
+    let stats = sandbox.stats();
+    assert!(stats.violations().is_empty() && stats.secrets_in_url == 0, "{stats:?}");
+    stats
+}
+
+#[test]
+fn working_credentials_are_shown_and_signed_out_again() {
+    let sandbox = Sandbox::start().unwrap();
+    let Checked { code, stdout, stderr } = check(&sandbox.origin(), &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains(DEMO_ORG), "{stdout}");
+    assert!(stdout.contains(&format!("{}/api/v2", sandbox.origin())), "{stdout}");
+    assert!(stdout.lines().any(|line| line.starts_with("user          006")), "{stdout}");
+    assert!(
+        stdout
+            .contains("ends after 35 minutes without a call; this client stops using it after 34"),
+        "{stdout}"
+    );
+    assert!(stderr.contains("signed out"), "{stderr}");
+    assert!(!stderr.contains("warning"), "{stderr}");
+    let stats = behaved(&sandbox);
+    assert_eq!((stats.sign_ins, stats.sign_outs, stats.sessions_alive), (1, 1, 0));
+}
+
+#[test]
+fn a_wrong_password_is_tried_once_and_told_as_one() {
+    let sandbox = Sandbox::start().unwrap();
+    let Checked { code, stdout, stderr } =
+        check(&sandbox.origin(), &[("BILL_PASSWORD", Some("guessed"))]);
+    assert_eq!((code, stdout.as_str()), (Some(4), ""), "{stderr}");
+    assert!(stderr.contains("BDC_1101") && stderr.contains("check the user name"), "{stderr}");
+    assert_eq!(behaved(&sandbox).sign_ins, 1);
+}
+
+#[test]
+fn a_wrong_key_is_told_with_all_its_causes() {
+    let sandbox = Sandbox::start().unwrap();
+    let Checked { code, stderr, .. } =
+        check(&sandbox.origin(), &[("BILL_DEV_KEY", Some("guessed"))]);
+    assert_eq!(code, Some(4), "{stderr}");
+    for cause in ["BDC_1102", "mistyped", "another environment", "not be enabled", "white space"] {
+        assert!(stderr.contains(cause), "{cause}: {stderr}");
+    }
+    assert_eq!(behaved(&sandbox).sign_ins, 1);
+}
+
+#[test]
+fn what_a_client_would_wait_out_is_told_at_once_after_one_attempt() {
+    let busy = FaultKind::code("BDC_1322");
+    let spent = FaultKind::code("BDC_1144");
+    let down = FaultKind::Html { status: 503 };
+    for (kind, expected, words) in
+        [(busy, 5, "BDC_1322"), (spent, 5, "spent"), (down, 1, "HTML page (HTTP 503")]
+    {
+        let sandbox = Sandbox::start().unwrap();
+        sandbox.fault(Fault::new(kind).on("Login").always());
+        let start = Instant::now();
+        let Checked { code, stderr, .. } = check(&sandbox.origin(), &[]);
+        assert_eq!(code, Some(expected), "{stderr}");
+        assert!(stderr.contains(words), "{stderr}");
+        assert_eq!(behaved(&sandbox).sign_ins, 1, "{stderr}");
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+}
+
+#[test]
+fn a_connection_that_is_refused_names_the_sandbox_command() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let Checked { code, stdout, stderr } = check(&format!("http://{closed}"), &[]);
+    assert_eq!((code, stdout.as_str()), (Some(6), ""), "{stderr}");
+    assert!(stderr.contains("no connection was made"), "{stderr}");
+    assert!(stderr.contains("refused") && stderr.contains("bill sandbox"), "{stderr}");
+}
+
+#[test]
+fn an_end_point_that_is_not_followed_is_a_warning() {
+    let sandbox = Sandbox::start().unwrap();
+    let url = "https://elsewhere.example/api/v2".to_owned();
+    sandbox.fault(Fault::new(FaultKind::ForeignApiEndPoint { url }).on("Login"));
+    let Checked { code, stdout, stderr } = check(&sandbox.origin(), &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("warning") && stderr.contains("elsewhere.example"), "{stderr}");
+    assert!(stdout.contains(&sandbox.origin()), "{stdout}");
+    assert_eq!(behaved(&sandbox).sign_outs, 1);
+}
+
+#[test]
+fn an_unusual_organisation_is_a_warning() {
+    let sandbox = Sandbox::builder().organization("123").start().unwrap();
+    let Checked { code, stderr, .. } = check(&sandbox.origin(), &[("BILL_ORG_ID", Some("123"))]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("warning") && stderr.contains("008"), "{stderr}");
+}
+
+#[test]
+fn missing_settings_are_named_all_at_once() {
+    let changed =
+        [("BILL_USERNAME", None), ("BILL_PASSWORD", Some("")), ("BILL_DEV_KEY", Some(" guessed"))];
+    let Checked { code, stdout, stderr } = check("stage", &changed);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(stderr.contains("BILL_USERNAME is not set"), "{stderr}");
+    assert!(stderr.contains("BILL_PASSWORD is empty"), "{stderr}");
+    assert!(stderr.contains("BILL_DEV_KEY is surrounded by white space"), "{stderr}");
+    assert!(!stderr.contains("BILL_ORG_ID"), "{stderr}");
+}
+
+#[test]
+fn an_environment_that_is_none_is_a_usage_error() {
+    for name in ["prod", "http://example.com", "https://api.bill.com/api/v2"] {
+        let Checked { code, stderr, .. } = check(name, &[]);
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.contains("--environment"), "{stderr}");
+    }
+}

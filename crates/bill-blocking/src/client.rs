@@ -45,8 +45,8 @@ impl Client {
 
     /// Makes sure that there is a session, signing in if there is none.
     ///
-    /// A call does this by itself; use it to find out early whether the credentials work. It makes
-    /// one attempt in spite of a permanent refusal.
+    /// A call does this by itself; use it to find out early whether the credentials work. It makes,
+    /// or shares, one attempt, in spite of a permanent refusal, and is told how that has ended.
     ///
     /// # Errors
     ///

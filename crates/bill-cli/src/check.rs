@@ -5,11 +5,8 @@ mod settings;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
 
-use bill_blocking::{Client, Environment, Error, InvalidEnvironment, ManualClock, Phase};
+use bill_blocking::{Client, Environment, InvalidEnvironment, Phase};
 use clap::Args;
 
 pub(crate) const ABOUT: &str = "\
@@ -31,9 +28,6 @@ Exit codes:
   4  BILL refused the credentials
   5  a limit of BILL's is reached
   6  no answer came: network, look-up, time-out";
-
-/// Longer than any call may take: once the clock has moved so far, nothing waits any more.
-const FOR_EVER: Duration = Duration::from_secs(24 * 3_600);
 
 /// Which BILL to sign in to.
 #[derive(Debug, Args)]
@@ -62,10 +56,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     for warning in credentials.warnings() {
         eprintln!("warning: {warning}");
     }
-    let clock = ManualClock::new();
-    let client = Client::builder(environment.clone(), credentials).clock(clock.clone()).build();
+    let client = Client::builder(environment.clone(), credentials).build();
     eprintln!("signing in at {}", environment.v2_base());
-    let told = sign_in_once(&client, &clock).and_then(|()| {
+    // It is told how its one attempt has ended, and makes no other.
+    let told = client.sign_in().and_then(|()| {
         tell(&client);
         client.sign_out()
     });
@@ -84,29 +78,6 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// Signs in, and does not try again whatever comes of it.
-///
-/// A client waits out what passes by itself, such as a server error, and tries again. That takes
-/// time, so on a clock that stands still it cannot; as soon as the attempt has failed, the clock is
-/// moved past every deadline, which ends the waiting.
-fn sign_in_once(client: &Client, clock: &ManualClock) -> Result<(), Error> {
-    let ended = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !ended.load(Ordering::Acquire) {
-                if matches!(client.session(), Phase::Failed { .. }) {
-                    clock.advance(FOR_EVER);
-                    return;
-                }
-                thread::sleep(Duration::from_millis(5));
-            }
-        });
-        let signed_in = client.sign_in();
-        ended.store(true, Ordering::Release);
-        signed_in
-    })
-}
-
 /// What the sign-in has brought, without anything secret.
 fn tell(client: &Client) {
     let account = client.account();
@@ -123,8 +94,8 @@ fn tell(client: &Client) {
         let _ = writeln!(stdout, "{name:<14}{value}");
     }
     drop(stdout);
-    if let Some(host) = client.not_followed() {
-        eprintln!("warning: BILL's apiEndPoint names {host}, which is not followed");
+    if let Some(not_followed) = client.not_followed() {
+        eprintln!("warning: {not_followed}");
     }
 }
 
@@ -132,7 +103,7 @@ fn life(session: &Phase) -> String {
     match session {
         Phase::SignedIn { left: Some(left), .. } => format!(
             "ends after 35 minutes without a call; this client stops using it after {}",
-            left.as_secs() / 60
+            left.as_secs().div_ceil(60)
         ),
         Phase::SignedIn { .. } => "does not expire".to_owned(),
         other => format!("{other:?}"),

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::account::SignedIn;
 use crate::backoff::later;
-use crate::error::{Cause, Error, Limit, Misuse};
+use crate::error::{Cause, Error, Limit, Misuse, SIGN_IN};
 use crate::exchange::InFlight;
 use crate::lease::Lease;
 use crate::line::{CallId, Need, Told, Waiter, Wake};
@@ -87,7 +87,7 @@ impl Task {
     pub(crate) fn name(&self) -> Arc<str> {
         match self {
             Self::V2(v2) => Arc::clone(&v2.operation.name),
-            Self::SignIn => "the sign-in".into(),
+            Self::SignIn => SIGN_IN.into(),
             Self::Lease { .. } => "the lease".into(),
             Self::Renew | Self::KeepAlive => "the renewal".into(),
             Self::Logout { .. } => "Logout".into(),
@@ -109,7 +109,8 @@ impl Call {
 
     /// Makes sure that there is a session, signing in if there is none.
     ///
-    /// Unlike a call, it makes one attempt in spite of a permanent refusal.
+    /// Unlike a call, it makes one attempt in spite of a permanent refusal, and is told of its end even
+    /// where a call would go on waiting.
     pub fn sign_in() -> Self {
         Self::new(Task::SignIn)
     }
@@ -199,8 +200,8 @@ impl Call {
         match session.line.find(ticket.id) {
             Some(at) => session.line.steps(at),
             None => {
-                let passes_refusal = matches!(self.task, Task::SignIn);
-                session.line.join(Waiter::new(ticket.id, need, passes_refusal));
+                let explicit = matches!(self.task, Task::SignIn);
+                session.line.join(Waiter::new(ticket.id, need, explicit));
             }
         }
         session.pump(now, &mut wake);

@@ -10,6 +10,9 @@ use http::StatusCode;
 
 use crate::code::{Code, Meaning};
 
+/// What a sign-in is called in errors.
+pub(crate) const SIGN_IN: &str = "the sign-in";
+
 /// Why an operation did not succeed; both adapters return this type.
 ///
 /// It is cheap to clone: many waiters can receive one failure. Its text tells the whole story, so
@@ -118,7 +121,10 @@ impl fmt::Display for Error {
         match self {
             Self::Api(error) | Self::Untrusted(error) => error.fmt(f),
             Self::NoSession { call, cause, retry_after } => {
-                write!(f, "{call} was not sent, since there is no session: {cause}")?;
+                if **call != *SIGN_IN {
+                    write!(f, "{call} was not sent, since there is no session: ")?;
+                }
+                cause.fmt(f)?;
                 retry_after.map_or(Ok(()), |after| try_again(f, after))
             }
             Self::Limited { call, limit, retry_after, code: None } => {

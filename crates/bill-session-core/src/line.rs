@@ -48,6 +48,8 @@ pub(crate) struct Waiter<W> {
     passed_over: bool,
     /// Backing off until then, holding no slot.
     pub(crate) not_before: Option<Instant>,
+    /// Whether it is an explicit sign-in, which is told how its one attempt has ended.
+    explicit: bool,
     /// Whether it may make one attempt in spite of a refusal.
     pub(crate) passes_refusal: bool,
     /// The attempt that it was allowed to make.
@@ -64,7 +66,7 @@ pub(crate) struct Told {
 }
 
 impl<W> Waiter<W> {
-    pub(crate) fn new(id: CallId, need: Need, passes_refusal: bool) -> Self {
+    pub(crate) fn new(id: CallId, need: Need, explicit: bool) -> Self {
         Self {
             id,
             need,
@@ -72,7 +74,8 @@ impl<W> Waiter<W> {
             slot: None,
             passed_over: false,
             not_before: None,
-            passes_refusal,
+            explicit,
+            passes_refusal: explicit,
             riding: None,
             told: None,
         }
@@ -264,10 +267,12 @@ impl<W> Line<W> {
         }
     }
 
-    /// Tells everyone who needs a session of a failure, and wakes them; their slots are free.
-    pub(crate) fn tell_all(&mut self, told: &Told, wake: &mut Wake<W>) {
+    /// Tells those who need a session of a failure, and wakes everyone; the slots of those who are
+    /// told are free. When the server said "later", only explicit sign-ins are told.
+    pub(crate) fn tell(&mut self, told: &Told, later: bool, wake: &mut Wake<W>) {
         for at in 0..self.waiters.len() {
-            if self.waiters[at].need != Need::Slot {
+            let waiter = &self.waiters[at];
+            if waiter.need != Need::Slot && (waiter.explicit || !later) {
                 self.unassign(at);
                 self.waiters[at].told = Some(told.clone());
             }

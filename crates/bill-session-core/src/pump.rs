@@ -390,15 +390,13 @@ impl<W> Session<W> {
 
     /// Passes the machine's failure on to those who waited for the attempt.
     ///
-    /// A server that says "later" keeps them waiting; any other failure they are told of, each
+    /// A server that says "later" keeps calls waiting; any other failure they are told of, each
     /// once, instead of finding it out again one by one.
     pub(crate) fn tell_of_failure(&mut self, wake: &mut Wake<W>) {
-        match self.machine.failure() {
-            Some((cause, retry_at)) if !cause.says_later() => {
-                let told = Told { cause: Arc::clone(cause), retry_at: Some(retry_at) };
-                self.line.tell_all(&told, wake);
-            }
-            _ => self.line.wake_all(wake),
+        if let Some((cause, retry_at)) = self.machine.failure() {
+            let told = Told { cause: Arc::clone(cause), retry_at: Some(retry_at) };
+            let later = cause.says_later();
+            self.line.tell(&told, later, wake);
         }
     }
 

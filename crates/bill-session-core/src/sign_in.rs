@@ -12,7 +12,7 @@ use crate::backoff::later;
 use crate::call::Call;
 use crate::code::Meaning;
 use crate::credentials::{Principal, Secret, SessionId};
-use crate::error::{Cause, TransportError};
+use crate::error::{Cause, SIGN_IN, TransportError};
 use crate::line::{Told, Wake};
 use crate::pump::Session;
 use crate::session::{Attempt, Failure, Landed};
@@ -60,7 +60,7 @@ impl SignIn {
 
     fn judge(&self, answer: &Response<Bytes>) -> Result<Welcome, SignInFailure> {
         let headers = answer.headers();
-        match v2::read::<LoginData>(answer, &"the sign-in".into(), &self.account.held) {
+        match v2::read::<LoginData>(answer, &SIGN_IN.into(), &self.account.held) {
             Parsed::Success(data) => self.welcome(data, answer),
             Parsed::Error(error) => {
                 let meaning = error.meaning();
@@ -203,7 +203,7 @@ impl HeardSignIn {
                     }
                     if current {
                         let told = Told { cause, retry_at: None };
-                        session.line.tell_all(&told, &mut wake);
+                        session.line.tell(&told, false, &mut wake);
                     } else {
                         session.line.wake_all(&mut wake);
                     }

@@ -89,10 +89,7 @@ impl Code {
 
 impl From<&Parsed> for Code {
     fn from(parsed: &Parsed) -> Self {
-        Self {
-            tokens: parsed.tokens.clone(),
-            lines: parsed.lines.len(),
-        }
+        Self { tokens: parsed.tokens.clone(), lines: parsed.lines.len() }
     }
 }
 
@@ -147,12 +144,7 @@ impl Parsed {
         let mut rest = trees.as_slice();
         while let Some((tree, after)) = rest.split_first() {
             let attribute = attribute(rest);
-            if let Some(Attribute {
-                group,
-                inner,
-                after,
-            }) = attribute
-            {
+            if let Some(Attribute { group, inner, after }) = attribute {
                 if is_test(&group) {
                     rest = if inner { &[] } else { self.skip_item(after) };
                     continue;
@@ -230,11 +222,7 @@ fn attribute(trees: &[TokenTree]) -> Option<Attribute<'_>> {
     let body = if inner { &after_hash[1..] } else { after_hash };
     match body.split_first()? {
         (TokenTree::Group(group), after) if group.delimiter() == Delimiter::Bracket => {
-            Some(Attribute {
-                group: group.clone(),
-                inner,
-                after,
-            })
+            Some(Attribute { group: group.clone(), inner, after })
         }
         _ => None,
     }
@@ -258,15 +246,15 @@ fn is_test(attribute: &Group) -> bool {
 /// Whether a predicate, or each of several joined by `all`, demands `test`.
 fn needs_test(predicate: TokenStream) -> bool {
     let trees: Vec<_> = predicate.into_iter().collect();
-    trees
-        .split(|tree| matches!(tree, TokenTree::Punct(p) if p.as_char() == ','))
-        .any(|one| match one {
+    trees.split(|tree| matches!(tree, TokenTree::Punct(p) if p.as_char() == ',')).any(|one| {
+        match one {
             [TokenTree::Ident(word)] => word == "test",
             [TokenTree::Ident(word), TokenTree::Group(of)] => {
                 word == "all" && needs_test(of.stream())
             }
             _ => false,
-        })
+        }
+    })
 }
 
 /// Why the code of a folder could not be had.
@@ -278,18 +266,12 @@ pub struct CodeError {
 
 impl CodeError {
     fn io(path: &Path, error: io::Error) -> Self {
-        Self {
-            path: path.to_owned(),
-            source: Box::new(error),
-        }
+        Self { path: path.to_owned(), source: Box::new(error) }
     }
 
     fn lex(path: &Path, error: LexError) -> Self {
         let line = error.span().start().line;
-        Self {
-            path: path.to_owned(),
-            source: format!("no Rust at line {line}").into(),
-        }
+        Self { path: path.to_owned(), source: format!("no Rust at line {line}").into() }
     }
 }
 
@@ -336,10 +318,7 @@ fn f() { // that does
     fn what_only_looks_like_a_comment_is_code() {
         assert_eq!(lines("const A: &str = \"\n// one\n\n/* two\n\";"), 5);
         assert_eq!(lines("const A: &str = r#\"\n// \"one\"\n\"#;"), 3);
-        assert_eq!(
-            lines("const A: char = '\"'; // \"\nconst B: char = '\\'';"),
-            2
-        );
+        assert_eq!(lines("const A: char = '\"'; // \"\nconst B: char = '\\'';"), 2);
     }
 
     #[test]
@@ -350,14 +329,8 @@ fn f() { // that does
 
     #[test]
     fn items_compiled_for_tests_only_are_no_code() {
-        assert_eq!(
-            lines("fn a() {}\n#[cfg(test)]\nmod tests {\n fn b() {}\n}\nfn c() {}"),
-            2
-        );
-        assert_eq!(
-            lines("#[cfg(test)]\n#[derive(Debug)]\nstruct A(u8);\nstruct B;"),
-            1
-        );
+        assert_eq!(lines("fn a() {}\n#[cfg(test)]\nmod tests {\n fn b() {}\n}\nfn c() {}"), 2);
+        assert_eq!(lines("#[cfg(test)]\n#[derive(Debug)]\nstruct A(u8);\nstruct B;"), 1);
         assert_eq!(lines("#[cfg(all(unix, test))]\nuse a::{b, c};\nuse d;"), 2);
         assert_eq!(lines("#[cfg(all(unix, test))]\nfn a() {}\nuse d;"), 1);
         assert_eq!(lines("#![cfg(test)]\nfn a() {}\n"), 0);
@@ -366,10 +339,7 @@ fn f() { // that does
 
     #[test]
     fn items_that_others_can_have_too_are_code() {
-        assert_eq!(
-            lines("#[cfg(any(test, feature = \"test-util\"))]\nmod a {\n}"),
-            3
-        );
+        assert_eq!(lines("#[cfg(any(test, feature = \"test-util\"))]\nmod a {\n}"), 3);
         assert_eq!(lines("#[cfg(not(test))]\nfn a() {}"), 2);
         assert_eq!(lines("#[test]\nfn a() {}"), 2);
     }

@@ -1,10 +1,6 @@
 //! The project's own commands.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command talks to its terminal"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its terminal")]
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -74,30 +70,15 @@ fn ci() -> Result<(), Failure> {
     let start = Instant::now();
     stage("fmt", || cargo(&["fmt", "--all", "--check"]).run())?;
     stage("clippy", || {
-        cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ])
-        .run()
+        cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
     })?;
     stage("rustdoc", || {
-        cargo(&["doc", "--workspace", "--no-deps"])
-            .with_env("RUSTDOCFLAGS", "-D warnings")
-            .run()
+        cargo(&["doc", "--workspace", "--no-deps"]).with_env("RUSTDOCFLAGS", "-D warnings").run()
     })?;
     for package in ALONE {
-        stage(&format!("{package} alone"), || {
-            cargo(&["test", "--package", package]).run()
-        })?;
+        stage(&format!("{package} alone"), || cargo(&["test", "--package", package]).run())?;
     }
-    println!(
-        "== all but the tests of the workspace: {:.1} s",
-        start.elapsed().as_secs_f64()
-    );
+    println!("== all but the tests of the workspace: {:.1} s", start.elapsed().as_secs_f64());
     test(&[])
 }
 
@@ -105,24 +86,14 @@ fn ci() -> Result<(), Failure> {
 fn test(args: &[OsString]) -> Result<(), Failure> {
     check_strangers()?;
     let everything = args.is_empty();
-    let scope: &[&str] = if chooses_packages(args) {
-        &[]
-    } else {
-        &["--workspace"]
-    };
+    let scope: &[&str] = if chooses_packages(args) { &[] } else { &["--workspace"] };
     if !succeeds(&mut cargo(&["nextest", "--version"]).0) {
         println!("== tests and doctests: cargo-nextest is not installed, so by cargo test");
         let keep_going: &[&str] = if everything { &["--no-fail-fast"] } else { &[] };
-        return cargo(&["test"])
-            .with(scope)
-            .with(keep_going)
-            .with(args)
-            .run();
+        return cargo(&["test"]).with(scope).with(keep_going).with(args).run();
     }
     if everything {
-        stage("doctests", || {
-            cargo(&["test", "--doc", "--workspace"]).run()
-        })?;
+        stage("doctests", || cargo(&["test", "--doc", "--workspace"]).run())?;
         println!("== tests");
         cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]).run()
     } else {
@@ -177,10 +148,7 @@ fn stage(name: &str, run: impl FnOnce() -> Result<(), Failure>) -> Result<(), Fa
     let start = Instant::now();
     let result = run();
     let outcome = if result.is_ok() { "ok" } else { "FAILED" };
-    println!(
-        "== {name}: {outcome}, {:.1} s",
-        start.elapsed().as_secs_f64()
-    );
+    println!("== {name}: {outcome}, {:.1} s", start.elapsed().as_secs_f64());
     result
 }
 
@@ -247,12 +215,7 @@ mod tests {
 
     #[test]
     fn a_choice_of_packages_is_seen_among_cargos_arguments_only() {
-        for chosen in [
-            "-p bill-async",
-            "-pbill-async",
-            "--package=bill-async",
-            "--workspace",
-        ] {
+        for chosen in ["-p bill-async", "-pbill-async", "--package=bill-async", "--workspace"] {
             assert!(chooses_packages(&args(chosen)), "{chosen}");
         }
         for other in ["", "--release", "a_test_name", "--no-fail-fast -- -p"] {
@@ -263,17 +226,12 @@ mod tests {
     #[test]
     fn an_unknown_command_is_an_error_that_lists_the_known_ones() {
         let error = run(Some("tset".into()), &[]).unwrap_err().to_string();
-        assert!(
-            error.contains("`tset`") && error.contains("  loc "),
-            "{error}"
-        );
+        assert!(error.contains("`tset`") && error.contains("  loc "), "{error}");
     }
 
     #[test]
     fn a_command_without_arguments_refuses_them() {
-        let error = run(Some("ci".into()), &args("--fast"))
-            .unwrap_err()
-            .to_string();
+        let error = run(Some("ci".into()), &args("--fast")).unwrap_err().to_string();
         assert_eq!(error, "`ci` takes no arguments, such as `--fast`");
     }
 }

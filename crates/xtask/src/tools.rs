@@ -18,10 +18,7 @@ pub fn is_there(program: &str) -> bool {
 /// The programs of [`STRANGERS`] that this machine lacks.
 #[must_use]
 pub fn missing_strangers() -> Vec<&'static str> {
-    STRANGERS
-        .into_iter()
-        .filter(|program| !is_there(program))
-        .collect()
+    STRANGERS.into_iter().filter(|program| !is_there(program)).collect()
 }
 
 /// Whether a missing tool is a failure here, by [`REQUIRE_STRANGERS`].
@@ -54,8 +51,6 @@ mod tests {
 
     #[test]
     fn a_program_that_is_there_and_fails_does_not_succeed() {
-        assert!(!succeeds(
-            Command::new(env!("CARGO")).arg("no-command-has-this-name")
-        ));
+        assert!(!succeeds(Command::new(env!("CARGO")).arg("no-command-has-this-name")));
     }
 }

@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 
 use crate::account::SignedIn;
 use crate::backoff::later;
-use crate::error::{Cause, Error, Limit, Misuse, SIGN_IN};
+use crate::cause::Cause;
+use crate::error::{Error, Limit, Misuse, SIGN_IN};
 use crate::exchange::InFlight;
 use crate::lease::Lease;
 use crate::line::{CallId, Need, Told, Waiter, Wake};

@@ -12,11 +12,12 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use crate::account::SignedIn;
 use crate::backoff::{CONTENDED_CALL, later};
 use crate::call::{Call, Replays, Task, Ticket};
-use crate::error::{DecodeError, Error, Limit, TransportError};
+use crate::error::{DecodeError, Error, Limit};
 use crate::lease::Lease;
 use crate::line::{CallId, Waiter, Wake};
 use crate::pump::Session;
 use crate::session::Generation;
+use crate::transport::TransportError;
 use crate::wire::{Parsed, Verdict, v2};
 
 /// How often a call that met three others is sent again.

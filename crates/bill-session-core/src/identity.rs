@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use crate::cause::Cause;
 use crate::credentials::{Principal, Secret};
-use crate::error::Cause;
 
 /// Who signs in at present; every organisation that it signs in to shares one of these.
 #[derive(Debug)]

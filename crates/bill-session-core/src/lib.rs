@@ -82,6 +82,7 @@
 mod account;
 mod backoff;
 mod call;
+mod cause;
 mod code;
 mod credentials;
 mod environment;
@@ -89,32 +90,36 @@ mod error;
 mod exchange;
 mod identity;
 mod lease;
+mod lifetime;
 mod limits;
 mod line;
 mod list;
 mod pump;
 mod session;
+mod settings;
 mod sign_in;
+mod transport;
 mod wire;
 
 pub use account::Account;
 pub use call::{Call, Step};
+pub use cause::{Cause, ForeignAnswer, ForeignKind};
 pub use code::Code;
 pub use credentials::{
     Credentials, CredentialsWarning, DevKey, Field, InvalidField, InvalidReason, OrgId, Principal,
     SessionId,
 };
 pub use environment::{Environment, InvalidEnvironment, Origin};
-pub use error::{
-    ApiError, Blame, Cause, DecodeError, Error, ForeignAnswer, ForeignKind, Limit, Misuse,
-    TransportError,
-};
+pub use error::{ApiError, Blame, DecodeError, Error, Limit, Misuse};
 pub use exchange::{Finished, Heard, InFlight, Outcome};
 pub use lease::Lease;
+pub use lifetime::Lifetime;
 pub use limits::KeyLimits;
 pub use line::{CallId, Wake};
 pub use list::List;
-pub use pump::{Renewal, Session, Settings};
-pub use session::{Asked, Attempt, Ended, Generation, Landed, Lifetime, Phase, SessionMachine};
+pub use pump::Session;
+pub use session::{Asked, Attempt, Ended, Generation, Landed, Phase, SessionMachine};
+pub use settings::{Renewal, Settings};
 pub use sign_in::{HeardSignIn, NotFollowed, SignIn, SignInEnded, SignInId};
+pub use transport::TransportError;
 pub use wire::Verdict;

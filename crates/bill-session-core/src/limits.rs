@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::backoff::later;
-use crate::error::Cause;
+use crate::cause::Cause;
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// Sixty minutes and the one that has begun: the oldest may count a little too long, never short.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backoff::later;
-use crate::error::Cause;
+use crate::cause::Cause;
 
 /// How long a waiter that was woken has time to take up its slot.
 pub(crate) const ASSIGNMENT: Duration = Duration::from_millis(250);

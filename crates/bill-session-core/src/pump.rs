@@ -9,80 +9,15 @@ use std::time::{Duration, Instant};
 use crate::account::{Account, SignedIn};
 use crate::backoff::later;
 use crate::call::{Call, Ticket};
-use crate::error::Cause;
+use crate::cause::Cause;
+use crate::lifetime::Lifetime;
 use crate::line::{CallId, Line, Need, Told, Wake};
-use crate::session::{Asked, Attempt, Ended, Generation, Lifetime, Phase, SessionMachine};
+use crate::session::{Asked, Attempt, Ended, Generation, Phase, SessionMachine};
+use crate::settings::{Renewal, Settings};
 use crate::sign_in::{NotFollowed, SignInId};
 use crate::wire::Verdict;
 
 const IDLE_LIMIT: Duration = Duration::from_secs(35 * 60);
-
-/// When a session is renewed that no call has used for a while.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Renewal {
-    /// Not before a call needs it: the fewest sign-ins.
-    #[default]
-    OnDemand,
-    /// Sign in again as soon as the session counts as idled out: BILL's 34-minute timer.
-    Ahead,
-    /// Read the session before it idles out, which restarts its timer without a sign-in, so that a
-    /// trust won by MFA is kept.
-    KeepAlive,
-}
-
-/// How a [`Session`] behaves; the defaults are BILL's limits and the safest choices.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Settings {
-    /// Calls of the organisation in flight at once; BILL allows 3.
-    pub max_in_flight: usize,
-    /// How long before BILL's 35 idle minutes a session counts as ended; one minute.
-    pub idle_margin: Duration,
-    /// How long a session lives that was made with a user-generated token; endless.
-    pub token_lifetime: Lifetime,
-    /// The longest time for one exchange of a call; 60 seconds.
-    pub call_limit: Duration,
-    /// The longest time for the exchange of a sign-in; 30 seconds.
-    pub sign_in_limit: Duration,
-    /// The longest time for a call in all, waiting and replays included; 2 minutes.
-    pub deadline: Duration,
-    /// The longest time to connect; 5 seconds.
-    pub connect_limit: Duration,
-    /// The longest answer to a call that is read, in bytes; 16 MiB.
-    pub call_cap: usize,
-    /// The longest answer to a sign-in that is read, in bytes; 1 MiB.
-    pub sign_in_cap: usize,
-    /// After how long without a [`Session::beat`] a sign-in counts as abandoned; never, unless set
-    /// by an adapter that beats.
-    pub heartbeat: Option<Duration>,
-    /// When an idle session is renewed.
-    pub renewal: Renewal,
-    /// Renewals in a row without a caller's call; 12.
-    pub renewals: u32,
-    /// Feeds the jitter of every back-off.
-    pub seed: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            max_in_flight: 3,
-            idle_margin: Duration::from_secs(60),
-            token_lifetime: Lifetime::ENDLESS,
-            call_limit: Duration::from_secs(60),
-            sign_in_limit: Duration::from_secs(30),
-            deadline: Duration::from_secs(120),
-            connect_limit: Duration::from_secs(5),
-            call_cap: 16 << 20,
-            sign_in_cap: 1 << 20,
-            heartbeat: None,
-            renewal: Renewal::OnDemand,
-            renewals: 12,
-            seed: 0,
-        }
-    }
-}
 
 /// How much longer than its transport's limit an exchange is waited for.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);

@@ -26,46 +26,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backoff::{self, CONTENDED_SIGN_IN, FAILED, Jitter, later};
-use crate::error::Cause;
-
-/// How long a session lives by this client's own reckoning; BILL's answers rule over it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetime {
-    idle: Option<Duration>,
-    absolute: Option<Duration>,
-}
-
-impl Lifetime {
-    /// A session that does not expire, as a user-generated token's.
-    pub const ENDLESS: Self = Self { idle: None, absolute: None };
-
-    /// A session that ends when it has been idle for `limit`, reckoned `margin` earlier.
-    pub fn idle(limit: Duration, margin: Duration) -> Self {
-        Self { idle: Some(limit.saturating_sub(margin)), absolute: None }
-    }
-
-    /// The same, and in any case `limit` after the sign-in.
-    #[must_use]
-    pub fn absolute(self, limit: Duration) -> Self {
-        Self { absolute: Some(limit), ..self }
-    }
-
-    /// The idle time after which the session is no longer used, if there is such a time.
-    pub fn idle_limit(&self) -> Option<Duration> {
-        self.idle
-    }
-
-    /// The same, but with no limit shorter than `least`.
-    pub(crate) fn at_least(self, least: Duration) -> Self {
-        let stretch = |limit: Duration| limit.max(least);
-        Self { idle: self.idle.map(stretch), absolute: self.absolute.map(stretch) }
-    }
-
-    /// The longest time that a session may have left.
-    pub(crate) fn longest(&self) -> Option<Duration> {
-        self.idle.into_iter().chain(self.absolute).min()
-    }
-}
+use crate::cause::Cause;
+use crate::lifetime::Lifetime;
 
 /// One session in the row of those that a machine had; a verdict about another changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,12 +117,13 @@ impl<S> Active<S> {
         let within = |limit: Option<Duration>, since: Instant| {
             limit.is_none_or(|limit| now.saturating_duration_since(since) < limit)
         };
-        within(self.lifetime.idle, self.alive_at) && within(self.lifetime.absolute, self.created_at)
+        within(self.lifetime.idle_limit(), self.alive_at)
+            && within(self.lifetime.absolute_limit(), self.created_at)
     }
 
     fn ends_at(&self) -> Option<Instant> {
-        let idle = self.lifetime.idle.map(|limit| later(self.alive_at, limit));
-        let absolute = self.lifetime.absolute.map(|limit| later(self.created_at, limit));
+        let idle = self.lifetime.idle_limit().map(|limit| later(self.alive_at, limit));
+        let absolute = self.lifetime.absolute_limit().map(|limit| later(self.created_at, limit));
         idle.into_iter().chain(absolute).min()
     }
 }
@@ -481,7 +444,7 @@ impl<S> SessionMachine<S> {
     pub(crate) fn idles_out_at(&self) -> Option<Instant> {
         match &self.state {
             State::Active(active) => {
-                active.lifetime.idle.map(|limit| later(active.alive_at, limit))
+                active.lifetime.idle_limit().map(|limit| later(active.alive_at, limit))
             }
             _ => None,
         }

@@ -10,12 +10,14 @@ use http::{Request, Response};
 use crate::account::{Account, SignedIn};
 use crate::backoff::later;
 use crate::call::Call;
+use crate::cause::Cause;
 use crate::code::Meaning;
 use crate::credentials::{Principal, Secret, SessionId};
-use crate::error::{Cause, SIGN_IN, TransportError};
+use crate::error::SIGN_IN;
 use crate::line::{Told, Wake};
 use crate::pump::Session;
 use crate::session::{Attempt, Failure, Landed};
+use crate::transport::TransportError;
 use crate::wire::v2::LoginData;
 use crate::wire::{Parsed, foreign, host_of, left_of_hour, retry_after, v2};
 

@@ -11,8 +11,9 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Response, Uri};
 use zeroize::Zeroizing;
 
+use crate::cause::{ForeignAnswer, ForeignKind};
 use crate::code::Meaning;
-use crate::error::{ApiError, DecodeError, ForeignAnswer, ForeignKind};
+use crate::error::{ApiError, DecodeError};
 use crate::identity::Held;
 
 const HOUR: Duration = Duration::from_secs(3600);

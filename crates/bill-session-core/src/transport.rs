@@ -1,0 +1,92 @@
+//! What a transport reports when it brings no complete answer.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+/// What a transport reports when it brings no complete answer.
+///
+/// The HTTP library's own error is its [`source`](StdError::source).
+#[derive(Clone, Debug)]
+pub struct TransportError {
+    kind: TransportKind,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TransportKind {
+    Timeout,
+    Lookup,
+    Connect,
+    TooLarge,
+    Other,
+}
+
+impl TransportError {
+    /// The answer did not come in time.
+    pub fn timeout(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with(TransportKind::Timeout, source)
+    }
+
+    /// The host's name was not found, so that nothing was sent.
+    pub fn lookup(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with(TransportKind::Lookup, source)
+    }
+
+    /// No connection was made, so that nothing was sent.
+    pub fn connect(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with(TransportKind::Connect, source)
+    }
+
+    /// The exchange broke in some other way.
+    pub fn other(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with(TransportKind::Other, source)
+    }
+
+    /// The answer was longer than the cap.
+    pub fn too_large() -> Self {
+        Self { kind: TransportKind::TooLarge, source: None }
+    }
+
+    /// Whether the answer did not come in time.
+    pub fn is_timeout(&self) -> bool {
+        self.kind == TransportKind::Timeout
+    }
+
+    /// Whether the host's name was not found, so that nothing was sent.
+    pub fn is_lookup(&self) -> bool {
+        self.kind == TransportKind::Lookup
+    }
+
+    /// Whether no connection was made, for whatever reason, so that nothing was sent.
+    pub fn is_connect(&self) -> bool {
+        matches!(self.kind, TransportKind::Connect | TransportKind::Lookup)
+    }
+
+    /// Whether the answer was longer than the cap.
+    pub fn is_too_large(&self) -> bool {
+        self.kind == TransportKind::TooLarge
+    }
+
+    fn with(kind: TransportKind, source: impl StdError + Send + Sync + 'static) -> Self {
+        Self { kind, source: Some(Arc::new(source)) }
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            TransportKind::Timeout => "it did not come in time",
+            TransportKind::Lookup => "the host's name was not found",
+            TransportKind::Connect => "no connection was made",
+            TransportKind::TooLarge => "the answer is longer than this client takes",
+            TransportKind::Other => "the connection broke",
+        })
+    }
+}
+
+impl StdError for TransportError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

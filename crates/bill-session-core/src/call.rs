@@ -375,15 +375,21 @@ impl Call {
         wake: &mut Wake<W>,
     ) -> Step {
         if let Err(until) = session.account.key.begin_sign_in(now) {
-            let wait = until.saturating_duration_since(now);
             let cause = Arc::new(Cause::BudgetSpent);
-            session.machine.defer(Arc::clone(&cause), wait, now);
             session.line.unassign(at);
-            session.line.wake_all(wake);
+            if matches!(session.machine.ask(now), Asked::Ready(..)) {
+                // It asked for more time than the session has left; others can use it as it is.
+                session.line.waiter_mut(at).not_before = Some(until);
+            } else {
+                let wait = until.saturating_duration_since(now);
+                session.machine.defer(Arc::clone(&cause), wait, now);
+                session.line.wake_all(wake);
+            }
             if until >= ticket.deadline {
                 let refusal = Refusal::NoSession(cause, Some(until));
                 return self.refuse(session, at, refusal, now, wake);
             }
+            session.pump(now, wake);
             session.line.waits(at, token(), wake);
             return Step::Wait(self, session.look_again_at(ticket.deadline, now));
         }

@@ -114,6 +114,8 @@ impl<T: DeserializeOwned> Heard<T> {
         if let Some(slot) = slot {
             session.line.end_exchange(slot, ticket.id);
         }
+        // What was overdue before this answer came is no news of a call that comes back by it.
+        session.notice(now, &mut wake);
         session.heed(verdict, generation, sent_at, now, &mut wake);
         session.give_back(used, generation);
         let again = match verdict {

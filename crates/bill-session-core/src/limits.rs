@@ -88,15 +88,12 @@ impl KeyLimits {
     /// Counts a sign-in; an error tells from when on there is room for one.
     pub(crate) fn begin_sign_in(&self, now: Instant) -> Result<(), Instant> {
         let mut slow = self.slow();
-        if let Some(until) = slow.sign_ins_closed_until {
-            if now < until {
-                return Err(until);
-            }
-            slow.sign_ins_closed_until = None;
-        }
         slow.forget_old_sign_ins(now);
-        if slow.sign_ins.len() >= slow.sign_ins_an_hour {
-            return Err(later(slow.sign_ins.front().copied().unwrap_or(now), HOUR));
+        let spent = slow.sign_ins.len() >= slow.sign_ins_an_hour;
+        let room_at = spent.then(|| later(slow.sign_ins.front().copied().unwrap_or(now), HOUR));
+        slow.sign_ins_closed_until = slow.sign_ins_closed_until.filter(|until| now < *until);
+        if let Some(until) = room_at.max(slow.sign_ins_closed_until) {
+            return Err(until);
         }
         slow.sign_ins.push_back(now);
         Ok(())

@@ -170,13 +170,19 @@ impl HeardSignIn {
         let ended = match self.heard {
             Ok(Welcome { session: signed_in, not_followed }) => {
                 self.account.held.add_session_id(&signed_in.session_id.0);
+                let current = session.machine.attempt() == Some(self.attempt);
                 match session.machine.signed_in(self.attempt, signed_in) {
                     Landed::Stored(_) => {
                         session.accepted(self.attempt, not_followed.clone());
                         session.line.wake_slotless(&mut wake);
                         SignInEnded::Stored { not_followed }
                     }
-                    Landed::SignedOut(orphan) => SignInEnded::LogOut(Call::logout(orphan)),
+                    Landed::SignedOut(orphan) => {
+                        if current {
+                            session.accepted(self.attempt, None);
+                        }
+                        SignInEnded::LogOut(Call::logout(orphan))
+                    }
                     Landed::Stale => SignInEnded::Stale,
                 }
             }

@@ -1,0 +1,36 @@
+//! A model of the session machine that knows nothing but its history.
+//!
+//! The model keeps what was sent, answered, signed in and said, and when. What may happen next is
+//! computed from these instants and from numbers written out in seconds; nothing of the core is
+//! imported but the methods under test.
+#![allow(unreachable_pub, reason = "one test file uses all of this")]
+
+mod action;
+mod acts;
+mod answers;
+mod caller;
+mod check;
+mod coverage;
+mod drain;
+mod facts;
+mod heard;
+mod history;
+mod laws;
+mod order;
+mod steps;
+mod world;
+
+pub use action::{Action, Case, Limits, Patience, Renewing, Reply, Setup, Time, What, case};
+pub use coverage::Coverage;
+pub use world::World;
+
+/// Lives through a whole case, and tells what was seen in it.
+pub fn live(case: &Case, tell: bool) -> (World, Result<(), check::Broken>) {
+    let mut world = World::new(case.setup, tell);
+    let lived = case
+        .actions
+        .iter()
+        .try_for_each(|action| world.act(*action))
+        .and_then(|()| drain::drain(&mut world));
+    (world, lived)
+}

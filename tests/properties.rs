@@ -1,0 +1,129 @@
+//! Whatever callers, servers and clocks do, the session machine keeps its rules.
+//!
+//! `proptest` draws histories of callers that come, wait, freeze and leave, of answers and of none,
+//! of sign-outs and replaced credentials, on a clock that jumps; a model that knows nothing but the
+//! history judges every move of the machine. `PROPTEST_CASES` sets how many histories are drawn, and
+//! `PROPTEST_RNG_SEED` repeats a run; seeds that have failed are kept beside this file and run first.
+
+mod model;
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+
+use model::{
+    Action, Case, Coverage, Limits, Patience, Renewing, Reply, Setup, Time, What, case, live,
+};
+use proptest::test_runner::{
+    Config, FileFailurePersistence, RngSeed, TestCaseError, TestError, TestRunner,
+    contextualize_config,
+};
+
+const CASES: u32 = 10_000;
+const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/properties.txt");
+
+#[test]
+fn whatever_happens_the_session_machine_keeps_its_rules() {
+    let seed = RandomState::new().hash_one("a seed of its own for every run");
+    let config = contextualize_config(Config {
+        cases: CASES,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(SEEDS))),
+        rng_seed: RngSeed::Fixed(seed),
+        ..Config::default()
+    });
+    println!("PROPTEST_RNG_SEED={} repeats this run", config.rng_seed);
+    let coverage = Cell::new(Coverage::default());
+    let run = TestRunner::new(config).run(&case(), |case| {
+        let (world, lived) = live(&case, false);
+        let mut counted = coverage.get();
+        counted.count(world.seen);
+        coverage.set(counted);
+        lived.map_err(|broken| TestCaseError::fail(broken.to_string()))
+    });
+    let coverage = coverage.get();
+    match run {
+        Ok(()) => println!("{coverage}"),
+        Err(TestError::Fail(reason, case)) => {
+            let (world, _) = live(&case, true);
+            panic!("broken: {reason}\n{:?}\n{}", case.setup, world.story());
+        }
+        Err(error) => panic!("{error}"),
+    }
+    let missing = coverage.missing();
+    assert!(
+        missing.is_empty() || !coverage.is_telling(),
+        "met in less than one case of a hundred: {missing:?}",
+    );
+}
+
+// Histories that have gone wrong once.
+
+#[test]
+fn a_sign_in_that_is_overdue_cannot_be_cancelled_any_more() {
+    holds(SETUP, &[Action::Burst(2), seconds(35), Action::CancelSignIn(0), Action::AttendAll]);
+}
+
+#[test]
+fn a_newcomer_is_not_told_of_a_sign_in_that_was_overdue_before_it_came() {
+    holds(SETUP, &[CALL, Action::Depart(0), Action::LoseSignIn(0), seconds(10_000), CALL]);
+}
+
+#[test]
+fn a_replay_is_not_told_of_a_sign_in_that_was_overdue_before_it_came() {
+    let invalid = Action::Answer(0, Reply::Code(1109, None));
+    let another_signs_in = [Action::Burst(2), Action::Welcome, invalid, Action::AttendAll];
+    let overdue = [Action::LoseSignIn(0), seconds(35), invalid, Action::AttendAll];
+    holds(SETUP, &[another_signs_in, overdue].concat());
+}
+
+#[test]
+fn a_sign_in_that_succeeds_after_a_sign_out_lifts_a_refusal() {
+    let refused = [CALL, Action::AnswerSignIn(0, Reply::Code(1101, None)), Action::AttendAll];
+    let tried_again = [Action::Begin(What::SignIn, Patience(None)), Action::SignOut];
+    holds(SETUP, &[&refused[..], &tried_again, &[Action::Welcome, CALL]].concat());
+}
+
+#[test]
+fn a_late_refusal_of_replaced_credentials_does_not_refuse_the_new_ones() {
+    for code in [1101, 1102, 1105, 1107] {
+        let replaced = [CALL, Action::Replace { token: false, told: true }];
+        let refused = [Action::AnswerSignIn(0, Reply::Code(code, None)), Action::AttendAll];
+        holds(SETUP, &[replaced, refused].concat());
+    }
+}
+
+#[test]
+fn a_lease_is_refused_at_once_when_the_back_off_outlasts_its_deadline() {
+    let lease = Action::Begin(What::Lease(5), Patience(None));
+    let spent = Action::AnswerSignIn(0, Reply::HourSpent(Some(300)));
+    holds(SETUP, &[lease, spent, Action::AttendAll]);
+}
+
+#[test]
+fn a_lease_that_finds_the_budget_spent_leaves_the_session_to_others() {
+    let setup = Setup { limits: Limits { sign_ins: 1, calls: 20_000 }, ..SETUP };
+    let lease = Action::Begin(What::Lease(33), Patience(None));
+    holds(setup, &[CALL, Action::Welcome, seconds(120), lease, CALL]);
+}
+
+const SETUP: Setup = Setup {
+    slots: 3,
+    limits: Limits { sign_ins: 200, calls: 20_000 },
+    heartbeat: false,
+    renewal: Renewing::OnDemand,
+    token: false,
+    lag: false,
+    seed: 0,
+};
+
+const CALL: Action = Action::Begin(What::Call, Patience(None));
+
+fn seconds(seconds: u64) -> Action {
+    Action::Pass(Time::Seconds(seconds))
+}
+
+/// Lives through one history.
+fn holds(setup: Setup, actions: &[Action]) {
+    let (world, lived) = live(&Case { setup, actions: actions.to_vec() }, true);
+    let broken = lived.err().map(|broken| broken.to_string());
+    assert_eq!(broken, None, "{}", world.story());
+}

@@ -1,0 +1,123 @@
+//! Bare sockets: a server that never answers, and requests written byte by byte.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use bytes::Bytes;
+use http::Request;
+
+use crate::STUCK;
+
+/// A server that accepts every connection and never answers.
+#[derive(Debug)]
+pub struct Silent {
+    addr: SocketAddr,
+    accepted: Arc<Mutex<Vec<TcpStream>>>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Silent {
+    /// Listens on a free port of 127.0.0.1.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let addr = listener.local_addr().expect("an address");
+        let accepted = Arc::<Mutex<Vec<TcpStream>>>::default();
+        let stopped = Arc::<AtomicBool>::default();
+        let (kept, stop) = (Arc::clone(&accepted), Arc::clone(&stopped));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if stop.load(Ordering::Acquire) {
+                    return;
+                }
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
+            }
+        });
+        Self { addr, accepted, stopped }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// How many connections it has accepted.
+    pub fn connections(&self) -> usize {
+        let accepted = self.accepted.lock();
+        accepted.unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Closes every connection.
+    pub fn hang_up(&self) {
+        let accepted = self.accepted.lock();
+        for stream in accepted.unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // One that the client has closed already is closed.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Release);
+        // Only a connection brings the thread back from accepting.
+        let _ = TcpStream::connect(self.addr);
+    }
+}
+
+/// Writes a request to a socket, and gives what comes back until the other side closes.
+pub fn raw_exchange(addr: SocketAddr, request: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(addr).expect("a connection");
+    stream.set_read_timeout(Some(STUCK)).expect("a time limit");
+    stream.write_all(request).expect("the request is taken");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    answer
+}
+
+/// Sends a request by hand, and gives the text of the answer, head and all.
+pub fn post(addr: SocketAddr, request: &Request<Bytes>) -> String {
+    let mut bytes = format!(
+        "{} {} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\naccept: application/json\r\n\
+         content-length: {}\r\n",
+        request.method(),
+        request.uri().path(),
+        request.body().len()
+    )
+    .into_bytes();
+    for (name, value) in request.headers() {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(request.body());
+    String::from_utf8(raw_exchange(addr, &bytes)).expect("a text")
+}
+
+/// Reads one request, by its content-length, from a connection: the head and the body.
+pub fn read_request(stream: &mut TcpStream) -> (String, Vec<u8>) {
+    stream.set_read_timeout(Some(STUCK)).expect("a time limit");
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4_096];
+    loop {
+        let read = stream.read(&mut buffer).expect("a request");
+        assert!(read > 0, "the request ended early");
+        bytes.extend_from_slice(&buffer[..read]);
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        let Some(end) = end else { continue };
+        let head = String::from_utf8(bytes[..end].to_vec()).expect("a head in ASCII");
+        let length = head
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .map_or(0, |(_, length)| length.trim().parse().expect("a length"));
+        let body = &bytes[end + 4..];
+        if body.len() >= length {
+            return (head, body[..length].to_vec());
+        }
+    }
+}

@@ -90,7 +90,7 @@ table! {
         dropping_the_client_never_signs_out,
     }
     idle_timer {
-        last_sent_34_minutes_less_a_millisecond_ago_it_is_the_same_session_and_at_34_minutes_a_sign_in,
+        the_session_is_the_same_at_33_59_999_and_at_34_00_000_there_is_a_sign_in,
         with_no_margin_the_boundary_is_35_minutes_to_the_millisecond,
         a_sign_in_starts_the_timer_too,
         in_use_every_30_minutes_for_24_hours_there_is_one_sign_in,

@@ -14,7 +14,7 @@ fn left(world: &World) -> Option<Duration> {
     }
 }
 
-pub(crate) fn last_sent_34_minutes_less_a_millisecond_ago_it_is_the_same_session_and_at_34_minutes_a_sign_in(
+pub(crate) fn the_session_is_the_same_at_33_59_999_and_at_34_00_000_there_is_a_sign_in(
     adapter: Adapter,
 ) {
     let world = World::new(adapter);

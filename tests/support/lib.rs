@@ -8,6 +8,11 @@
     reason = "a harness fails its test by panicking"
 )]
 
+/// The README's programs, which have to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
 mod client;
 mod clock;
 mod herd;

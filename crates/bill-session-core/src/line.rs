@@ -280,6 +280,13 @@ impl<W> Line<W> {
         self.wake_all(wake);
     }
 
+    /// Whoever began this attempt may be busy with it still: it is passed over until it steps.
+    pub(crate) fn pass_over_rider(&mut self, attempt: u64) {
+        for waiter in &mut self.waiters {
+            waiter.passed_over |= waiter.riding == Some(attempt);
+        }
+    }
+
     /// What was told of credentials that have been replaced since is not to be heard any more.
     pub(crate) fn forget_told(&mut self) {
         for waiter in &mut self.waiters {

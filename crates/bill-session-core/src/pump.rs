@@ -367,6 +367,7 @@ impl<W> Session<W> {
         let void = self.machine.attempt().filter(|attempt| attempt.version() != version);
         if let Some(attempt) = void {
             self.line.end_sign_in(attempt.id);
+            self.line.pass_over_rider(attempt.id);
         }
         self.machine.credentials_replaced(version);
         self.spare.clear();

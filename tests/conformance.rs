@@ -154,6 +154,7 @@ table! {
         the_configured_api_end_point_is_followed,
         a_proxy_of_the_environment_is_not_used_for_loopback,
         a_refused_connection_is_told_as_such,
+        a_server_that_speaks_no_tls_was_sent_nothing,
         an_unknown_host_is_told_as_such,
     }
     bugs {

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Instant;
 
-use bill_conformance::{Adapter, MILLISECOND, Op, SECOND, World};
-use bill_session_core::{Error, Misuse, Phase};
+use bill_conformance::{Adapter, MILLISECOND, MINUTE, Op, SECOND, World, eventually};
+use bill_session_core::{Error, Misuse, Phase, Renewal};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tokio::runtime::{self, Runtime};
@@ -175,6 +175,18 @@ fn a_runtime_left_alone_does_not_take_the_connections_of_others_with_it() {
     // drives it any more.
     world.start(10, &Op::read()).join_all_ok();
     assert_eq!((world.sign_ins(), world.stats().calls), (1, 11));
+    drop(alone);
+}
+
+#[test]
+fn a_runtime_left_alone_does_not_take_the_renewal_of_others_with_it() {
+    let world = World::with(Adapter::Async, |setup| setup.renewal = Renewal::Ahead);
+    let alone = current_thread();
+    alone.block_on(read(world.client_async().clone())).unwrap();
+    // The first renewal task is on a runtime that nobody drives any more.
+    world.call().unwrap();
+    world.advance(34 * MINUTE);
+    eventually("the session is renewed", || world.sign_ins() == 2);
     drop(alone);
 }
 

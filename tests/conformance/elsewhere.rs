@@ -2,9 +2,11 @@
 
 use std::env;
 use std::future::ready;
-use std::net::TcpListener;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
+use std::thread;
 
 use bill_async::reqwest::dns::{Name, Resolve, Resolving};
 use bill_conformance::{Adapter, Op, SECOND, Silent, World};
@@ -141,6 +143,28 @@ pub(crate) fn a_refused_connection_is_told_as_such(adapter: Adapter) {
     assert!(transport.is_connect() && !transport.is_lookup(), "{transport:?}");
     assert!(error.to_string().contains("no connection was made"), "{error}");
     assert!(matches!(world.phase(), Phase::Failed { .. }));
+}
+
+pub(crate) fn a_server_that_speaks_no_tls_was_sent_nothing(adapter: Adapter) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("https://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        // The client may have hung up already, and then it was told as much.
+        let _ = connection.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let world = World::with(adapter, |setup| setup.origin = Some(origin.clone()));
+    let error = world.sign_in().unwrap_err();
+    // A machine without certificates does not even knock.
+    drop(TcpStream::connect(origin.trim_start_matches("https://")));
+    server.join().unwrap();
+    let Error::NoSession { cause, .. } = &error else {
+        panic!("{error:?}");
+    };
+    let Cause::NoAnswer(transport) = &**cause else {
+        panic!("{cause:?}");
+    };
+    assert!(transport.is_connect(), "{transport:?}");
 }
 
 /// A resolver that knows no name, so that no test asks the network for one.

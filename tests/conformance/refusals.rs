@@ -1,6 +1,6 @@
 //! A permanent refusal is found out once, told to all, and ended by other credentials only.
 
-use bill_conformance::{Adapter, DAY, MILLISECOND, Op, World, eventually};
+use bill_conformance::{Adapter, DAY, Op, World, eventually};
 use bill_sandbox::{Fault, FaultKind};
 use bill_session_core::{Cause, Error, Phase};
 

@@ -211,7 +211,8 @@ impl World {
         self.heed(wake)?;
         laws(self)?;
         match orphan {
-            Some(logout) => self.come(logout, Task::Logout, Duration::from_secs(120)),
+            // Nobody waits for it, and it is given no more than this.
+            Some(logout) => self.come(logout, Task::Logout, Duration::from_secs(5)),
             None => Ok(()),
         }
     }

@@ -154,10 +154,10 @@ impl World {
         }
     }
 
-    /// The server said "later": calls go on waiting, and explicit sign-ins are told.
+    /// The server said "later": calls go on waiting, explicit sign-ins and renewals are told.
     pub fn tell_explicit(&mut self, told: Told) {
         for caller in &mut self.callers {
-            if caller.waits.is_some() && caller.task == Task::SignIn {
+            if caller.waits.is_some() && matches!(caller.task, Task::SignIn | Task::Renewal) {
                 caller.told = Some(told);
             }
         }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::builder::ClientBuilder;
-use crate::drive::{Shared, run};
+use crate::drive::{Shared, on_a_runtime, run};
 
 /// A client that is signed in to BILL whenever a call needs it.
 ///
@@ -63,8 +63,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error`] when BILL could not be told; the session is forgotten all the same.
+    /// [`Error`] when BILL could not be told; the session is forgotten all the same, as it is when
+    /// the future is dropped. Only without a runtime, nothing is done at all.
     pub async fn sign_out(&self) -> Result<(), Error> {
+        on_a_runtime()?;
         match self.shared.with(|session, now| session.sign_out(now)) {
             Some(call) => self.run::<IgnoredAny>(call).await?.answer().map(drop),
             None => Ok(()),
@@ -93,6 +95,8 @@ impl Client {
 
     /// The session with at least `min_left` of its idle time left; signs in first if it has less.
     ///
+    /// That sign-in replaces the session for everyone: other calls wait for it, and share its failure.
+    ///
     /// # Errors
     ///
     /// As for [`lease`](Self::lease), and [`Misuse::LeaseTooLong`] when no session lives that long.
@@ -103,7 +107,8 @@ impl Client {
 
     /// What the session looks like now.
     pub fn session(&self) -> Phase {
-        self.shared.lock().phase(self.shared.now())
+        let now = self.shared.now();
+        self.shared.lock().phase(now)
     }
 
     /// The user that BILL signed in, while there is a session and when BILL named one.

@@ -76,9 +76,7 @@ pub(crate) async fn run<T: DeserializeOwned>(
     shared: &Arc<Shared>,
     call: Call,
 ) -> Result<Finished<T>, Error> {
-    if Handle::try_current().is_err() {
-        return Err(Error::Misuse(Misuse::NoRuntime));
-    }
+    on_a_runtime()?;
     let mut guard = CallGuard { shared, id: None };
     let mut next = Some(call);
     loop {
@@ -107,6 +105,11 @@ pub(crate) async fn run<T: DeserializeOwned>(
             Step::Refuse(error) => return guard.ended(Err(error)),
         }
     }
+}
+
+/// Whether there is a runtime to send from.
+pub(crate) fn on_a_runtime() -> Result<(), Error> {
+    Handle::try_current().map(drop).map_err(|_| Error::Misuse(Misuse::NoRuntime))
 }
 
 async fn step(shared: &Shared, next: &mut Option<Call>) -> Step {
@@ -162,7 +165,8 @@ async fn beating<R>(shared: &Shared, id: SignInId, work: impl Future<Output = R>
             return Poll::Ready(result);
         }
         while timer.as_mut().poll(context).is_ready() {
-            shared.lock().beat(id, shared.now());
+            let now = shared.now();
+            shared.lock().beat(id, now);
             timer.set(sleep(BEAT));
         }
         Poll::Pending

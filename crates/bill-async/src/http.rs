@@ -12,8 +12,8 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::runtime::{Handle, Id};
 
-/// How many runtimes keep their connections; the one that came first gives way.
-const RUNTIMES: usize = 8;
+/// How many runtimes keep their connections; the one that has not sent for longest gives way.
+const RUNTIMES: usize = 32;
 
 /// What is left of the builder's settings once they are checked.
 pub(crate) struct Policy {
@@ -67,8 +67,10 @@ impl Http {
     fn client(&self) -> Result<Client, TransportError> {
         let runtime = Handle::try_current().map_err(TransportError::other)?.id();
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = clients.iter().find(|(id, _)| *id == runtime) {
-            return Ok(client.clone());
+        if let Some(at) = clients.iter().position(|(id, _)| *id == runtime) {
+            // The one that was used last comes last.
+            clients[at..].rotate_left(1);
+            return Ok(clients[clients.len() - 1].1.clone());
         }
         let tls = self.tls.clone()?;
         let client = safe((self.policy.customize)(Client::builder()), &self.policy, tls)
@@ -110,12 +112,14 @@ fn tls(environment: &Environment) -> Result<ClientConfig, TransportError> {
 }
 
 fn told(error: reqwest::Error) -> TransportError {
-    if error.is_timeout() {
-        TransportError::timeout(error)
-    } else if is_lookup(&error) {
+    if is_lookup(&error) {
         TransportError::lookup(error)
+    } else if error.is_connect() && error.is_timeout() {
+        TransportError::connect_timeout(error)
     } else if error.is_connect() {
         TransportError::connect(error)
+    } else if error.is_timeout() {
+        TransportError::timeout(error)
     } else {
         TransportError::other(error)
     }

@@ -92,6 +92,8 @@ impl Client {
 
     /// The session with at least `min_left` of its idle time left; signs in first if it has less.
     ///
+    /// That sign-in replaces the session for everyone: other calls wait for it, and share its failure.
+    ///
     /// # Errors
     ///
     /// As for [`lease`](Self::lease), and [`Misuse::LeaseTooLong`] when no session lives that long.
@@ -102,7 +104,8 @@ impl Client {
 
     /// What the session looks like now.
     pub fn session(&self) -> Phase {
-        self.shared.lock().phase(self.shared.now())
+        let now = self.shared.now();
+        self.shared.lock().phase(now)
     }
 
     /// The user that BILL signed in, while there is a session and when BILL named one.

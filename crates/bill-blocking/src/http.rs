@@ -1,5 +1,6 @@
 //! One request out, one answer in, over ureq; what is unsafe for credentials is switched off.
 
+use std::fmt;
 use std::io;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use ureq::config::{Config, ConfigBuilder};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{Connector, DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
 
 use crate::veil::{Veil, unveil};
@@ -42,7 +43,7 @@ impl Http {
             // first exchange has no settings of its own. That one is always a sign-in.
             .timeout_global(Some(sign_in_limit))
             .build();
-        let connector = DefaultConnector::default().chain(Veil);
+        let connector = Connecting(DefaultConnector::default()).chain(Veil);
         let agent = Agent::with_parts(config, connector, PlainResolver);
         Self { agent, usual: sign_in_limit }
     }
@@ -120,21 +121,53 @@ impl Resolver for PlainResolver {
     }
 }
 
+/// Connects as ureq does, and marks what fails before anything is sent: afterwards a broken TLS
+/// handshake and a broken exchange look alike.
+#[derive(Debug)]
+struct Connecting(DefaultConnector);
+
+impl Connector for Connecting {
+    type Out = <DefaultConnector as Connector>::Out;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<()>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let connected = self.0.connect(details, chained);
+        connected.map_err(|error| Error::Other(Box::new(NotConnected(error))))
+    }
+}
+
+/// No connection was made.
+#[derive(Debug)]
+struct NotConnected(Error);
+
+impl fmt::Display for NotConnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for NotConnected {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
 fn told(error: Error) -> TransportError {
     match error {
+        Error::Other(other) => match other.downcast::<NotConnected>() {
+            Ok(failed) => match failed.0 {
+                Error::Timeout(_) => TransportError::connect_timeout(*failed),
+                _ => TransportError::connect(*failed),
+            },
+            Err(other) => TransportError::other(Error::Other(other)),
+        },
         Error::BodyExceedsLimit(_) => TransportError::too_large(),
         Error::Timeout(_) => TransportError::timeout(error),
         Error::HostNotFound => TransportError::lookup(error),
-        Error::ConnectionFailed | Error::Tls(_) | Error::Rustls(_) => {
-            TransportError::connect(error)
-        }
-        Error::Io(ref io) => match io.kind() {
-            io::ErrorKind::TimedOut => TransportError::timeout(error),
-            io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable => TransportError::connect(error),
-            _ => TransportError::other(error),
-        },
+        Error::Io(ref io) if io.kind() == io::ErrorKind::TimedOut => TransportError::timeout(error),
         _ => TransportError::other(error),
     }
 }

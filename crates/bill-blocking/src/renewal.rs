@@ -48,9 +48,10 @@ impl Renewer {
 /// Renews whenever the session says so, until nobody holds a client any more.
 fn renew(shared: &Weak<Shared>, bell: &Bell, _alive: &Alive) {
     while let Some(strong) = shared.upgrade() {
+        let now = strong.now();
         let (nap, renewal) = {
             let session = strong.lock();
-            (session.renew_in(strong.now()), Call::renewal(&session))
+            (session.renew_in(now), Call::renewal(&session))
         };
         if nap.is_zero() {
             let renewed: Result<Finished<IgnoredAny>, Error> = run(&strong, renewal);

@@ -142,7 +142,14 @@ impl Exchange {
             }
             let form = checked.as_ref().ok().map(|(_, form)| form);
             let answer = self.answer(state, checked, form, fault.as_ref());
-            if let Some(Outcome::Refused(name)) = answer.as_ref().map(|answer| &answer.outcome) {
+            // A fault may hide from the client that it broke a rule, but not from the counters.
+            let violation = api::violation(checked).map(Violation::name);
+            if let Some(name) = violation {
+                state.reject(name);
+            }
+            if let Some(Outcome::Refused(name)) = answer.as_ref().map(|answer| &answer.outcome)
+                && violation != Some(name.as_str())
+            {
                 state.reject(name);
             }
             (answer, fault)

@@ -24,7 +24,7 @@ use crate::cause::Cause;
 use crate::error::{Error, Limit, Misuse, SIGN_IN};
 use crate::exchange::InFlight;
 use crate::lease::Lease;
-use crate::line::{CallId, Need, Told, Waiter, Wake};
+use crate::line::{CallId, Need, Purpose, Told, Waiter, Wake};
 use crate::pump::{GRACE, Session};
 use crate::session::{Asked, Generation};
 use crate::sign_in::SignIn;
@@ -82,6 +82,14 @@ impl Task {
             Self::SignIn | Self::Renew => Need::Session { min_left: Duration::ZERO },
             Self::Lease { min_left } => Need::Session { min_left: *min_left },
             Self::Logout { .. } => Need::Slot,
+        }
+    }
+
+    pub(crate) fn purpose(&self) -> Purpose {
+        match self {
+            Self::SignIn => Purpose::SignIn,
+            Self::Renew | Self::KeepAlive => Purpose::Renewal,
+            Self::V2(_) | Self::Lease { .. } | Self::Logout { .. } => Purpose::Call,
         }
     }
 
@@ -201,8 +209,7 @@ impl Call {
         match session.line.find(ticket.id) {
             Some(at) => session.line.steps(at),
             None => {
-                let explicit = matches!(self.task, Task::SignIn);
-                session.line.join(Waiter::new(ticket.id, need, explicit));
+                session.line.join(Waiter::new(ticket.id, need, self.task.purpose()));
             }
         }
         session.pump(now, &mut wake);
@@ -216,10 +223,7 @@ impl Call {
             Task::Lease { min_left } if !session.can_have_left(*min_left) => {
                 Some(Step::Refuse(Error::Misuse(Misuse::LeaseTooLong)))
             }
-            Task::Renew | Task::KeepAlive => {
-                session.renewal_begins(now);
-                None
-            }
+            Task::Renew | Task::KeepAlive if !session.renewal_begins(now) => Some(Step::Done),
             _ => None,
         }
     }

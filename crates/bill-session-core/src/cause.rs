@@ -58,7 +58,8 @@ impl Cause {
     pub(crate) fn says_later(&self) -> bool {
         match self {
             Self::Refused(error) => {
-                matches!(error.meaning(), Meaning::Contended | Meaning::HourSpent)
+                error.is_of_a_server_in_trouble()
+                    || matches!(error.meaning(), Meaning::Contended | Meaning::HourSpent)
             }
             Self::NotBill(answer) => answer.status.is_server_error(),
             Self::BudgetSpent => true,

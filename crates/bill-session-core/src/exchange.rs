@@ -173,7 +173,7 @@ fn rejoin<T, W>(
     if ticket.epoch != session.machine.epoch() {
         return Outcome::Failed(Error::SignedOut { call: task.name() });
     }
-    let mut waiter = Waiter::new(ticket.id, task.need(), false);
+    let mut waiter = Waiter::new(ticket.id, task.need(), task.purpose());
     waiter.not_before = not_before;
     session.line.join(waiter);
     Outcome::Again(Call::resumed(task, replays, ticket))

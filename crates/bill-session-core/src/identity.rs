@@ -1,8 +1,12 @@
 //! The principal that signs in, its version, and what BILL refused; shared by organisations.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::cause::Cause;
 use crate::credentials::{Principal, Secret};
@@ -87,28 +91,31 @@ pub(crate) struct Held(RwLock<Secrets>);
 
 #[derive(Debug, Default)]
 struct Secrets {
-    /// The key and every principal: few, and kept as long as the client lives.
-    credentials: Vec<Secret>,
-    session_ids: VecDeque<Secret>,
+    /// Of the key and of every principal: few, and kept as long as the client lives. The longest
+    /// comes first, since one can begin with another.
+    credentials: Vec<Spelling>,
+    session_ids: VecDeque<Vec<Spelling>>,
 }
 
 impl Secrets {
-    fn all(&self) -> impl Iterator<Item = &str> {
-        self.credentials.iter().chain(&self.session_ids).map(Secret::expose)
+    /// Session ids come first: nothing that a person chose contains one.
+    fn all(&self) -> impl Iterator<Item = &Spelling> {
+        self.session_ids.iter().flatten().chain(&self.credentials)
     }
 }
 
 impl Held {
     /// More than a key's sign-ins in five hours; a session is dead long before its id drops out.
     const SESSION_IDS: usize = 1024;
-    /// What is shorter is looked for as a whole only: it would be found in innocent words.
-    const SHORTEST_PART: usize = 6;
 
     pub(crate) fn add_credential(&self, secret: &Secret) {
         let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if !held.credentials.iter().any(|known| known.expose() == secret.expose()) {
-            held.credentials.push(secret.clone());
+        for spelling in spellings(secret) {
+            if !held.credentials.iter().any(|known| known.text() == spelling.text()) {
+                held.credentials.push(spelling);
+            }
         }
+        held.credentials.sort_by_key(|spelling| Reverse(spelling.text().len()));
     }
 
     pub(crate) fn add_session_id(&self, session_id: &Secret) {
@@ -116,13 +123,15 @@ impl Held {
         if held.session_ids.len() >= Self::SESSION_IDS {
             held.session_ids.pop_front();
         }
-        held.session_ids.push_back(session_id.clone());
+        held.session_ids.push_back(spellings(session_id));
     }
 
     /// Whether `text` is a secret or contains one.
     pub(crate) fn found_in(&self, text: &str) -> bool {
         let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        held.all().any(|secret| Self::holds(text, secret))
+        held.all().any(|secret| {
+            text == secret.text() || (!secret.is_short() && text.contains(secret.text()))
+        })
     }
 
     /// What a server sent, fit for people to read: without control characters, no longer than a
@@ -130,7 +139,7 @@ impl Held {
     pub(crate) fn printable(&self, text: &str) -> String {
         const LONGEST: usize = 300;
         // Before and after: control characters can hide a secret, and a secret can hold some.
-        let scrubbed = self.scrub(text);
+        let scrubbed = self.scrub(start_of(text));
         let shown = |c: &char| !c.is_control() && !is_text_direction(*c);
         let plain: String = scrubbed.chars().filter(shown).collect();
         self.scrub(&plain).chars().take(LONGEST).collect()
@@ -140,30 +149,89 @@ impl Held {
         let mut text = text.to_owned();
         let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
         for secret in held.all() {
-            for form in forms(secret) {
-                if Self::holds(&text, &form) {
-                    text = text.replace(&form, "[redacted]");
-                }
+            if text.contains(secret.text()) {
+                text = secret.blanked_in(&text);
             }
         }
         text
     }
+}
 
-    fn holds(text: &str, secret: &str) -> bool {
-        text == secret || (secret.len() >= Self::SHORTEST_PART && text.contains(secret))
+/// The start of a server's text: as much as a message can need, and an end that no secret is cut by.
+fn start_of(text: &str) -> &str {
+    const MOST: usize = 16 << 10;
+    const LONGEST_SECRET: usize = 1 << 10;
+    if text.len() <= MOST {
+        return text;
+    }
+    let mut end = MOST - LONGEST_SECRET;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// One way in which a secret may be spelled in a text.
+struct Spelling(Zeroizing<String>);
+
+impl Spelling {
+    /// What is shorter is looked for as a word only: it would be found in innocent ones.
+    const SHORTEST_PART: usize = 6;
+
+    fn text(&self) -> &str {
+        &self.0
+    }
+
+    fn is_short(&self) -> bool {
+        self.0.len() < Self::SHORTEST_PART
+    }
+
+    fn blanked_in(&self, text: &str) -> String {
+        const BLANK: &str = "[redacted]";
+        if !self.is_short() {
+            return text.replace(self.text(), BLANK);
+        }
+        let mut blanked = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find(self.text()) {
+            let (before, behind) = (&rest[..at], &rest[at + self.0.len()..]);
+            let word = !before.ends_with(char::is_alphanumeric)
+                && !behind.starts_with(char::is_alphanumeric);
+            blanked.push_str(before);
+            blanked.push_str(if word { BLANK } else { self.text() });
+            rest = behind;
+        }
+        blanked.push_str(rest);
+        blanked
     }
 }
 
-/// How a secret may be spelled in a message: as it is, in a form, escaped, without its controls.
-fn forms(secret: &str) -> [String; 5] {
-    let json = serde_json::to_string(secret).unwrap_or_default();
-    [
+impl fmt::Debug for Spelling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// A secret as it is, in a form, escaped, and without its control characters.
+fn spellings(secret: &Secret) -> Vec<Spelling> {
+    let secret = secret.expose();
+    let mut json = serde_json::to_string(secret).unwrap_or_default();
+    let escaped = json.trim_matches('"').to_owned();
+    json.zeroize();
+    let mut found: Vec<Spelling> = Vec::new();
+    for text in [
         secret.to_owned(),
         form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
-        json.trim_matches('"').to_owned(),
+        escaped,
         secret.escape_debug().to_string(),
         secret.chars().filter(|c| !c.is_control()).collect(),
-    ]
+    ] {
+        let text = Zeroizing::new(text);
+        if !text.is_empty() && !found.iter().any(|known| known.text() == text.as_str()) {
+            found.push(Spelling(text));
+        }
+    }
+    found
 }
 
 /// Marks that reorder what a terminal shows.

@@ -18,7 +18,8 @@ const MINUTES: u64 = 61;
 
 /// The budgets of one developer key, and whether BILL refused the key.
 ///
-/// Every client of the key in a process shares one of these, whatever organisation it works for.
+/// Accounts of one key count together when they share one of these, whatever organisation each is
+/// for; so do all that [`Account::for_organization`](crate::Account::for_organization) makes.
 #[derive(Debug)]
 pub struct KeyLimits {
     origin: Instant,
@@ -108,7 +109,9 @@ impl KeyLimits {
             return Ok(());
         }
         // Other threads took the last places since they were seen to be free.
-        self.current.fetch_sub(1, Ordering::Relaxed);
+        // The minute may have turned meanwhile, and taken this one along: then it stays counted.
+        let one_less = |current: u32| current.checked_sub(1);
+        let _undone = self.current.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
         Err(self.next_minute(now))
     }
 

@@ -36,6 +36,15 @@ pub(crate) enum Need {
     Slot,
 }
 
+/// What a waiter is in line for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Call,
+    /// To be signed in, in spite of a refusal.
+    SignIn,
+    Renewal,
+}
+
 #[derive(Debug)]
 pub(crate) struct Waiter<W> {
     pub(crate) id: CallId,
@@ -48,7 +57,7 @@ pub(crate) struct Waiter<W> {
     passed_over: bool,
     /// Backing off until then, holding no slot.
     pub(crate) not_before: Option<Instant>,
-    /// Whether it is an explicit sign-in, which is told how its one attempt has ended.
+    /// Whether it is told how one attempt to sign in has ended, whatever the end.
     explicit: bool,
     /// Whether it may make one attempt in spite of a refusal.
     pub(crate) passes_refusal: bool,
@@ -66,7 +75,7 @@ pub(crate) struct Told {
 }
 
 impl<W> Waiter<W> {
-    pub(crate) fn new(id: CallId, need: Need, explicit: bool) -> Self {
+    pub(crate) fn new(id: CallId, need: Need, purpose: Purpose) -> Self {
         Self {
             id,
             need,
@@ -74,8 +83,8 @@ impl<W> Waiter<W> {
             slot: None,
             passed_over: false,
             not_before: None,
-            explicit,
-            passes_refusal: explicit,
+            explicit: purpose != Purpose::Call,
+            passes_refusal: purpose == Purpose::SignIn,
             riding: None,
             told: None,
         }
@@ -120,8 +129,15 @@ pub(crate) struct Line<W> {
     slots: Box<[Slot]>,
     free: usize,
     numbers: u64,
-    /// How many of the waiters need a slot alone.
-    logouts: usize,
+    /// How many of the waiters need a slot alone, a session alone, or are explicit sign-ins.
+    count: Count,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    slot: usize,
+    session: usize,
+    explicit: usize,
 }
 
 impl<W> Line<W> {
@@ -132,7 +148,7 @@ impl<W> Line<W> {
             slots: vec![Slot::Free; slots].into(),
             free: slots,
             numbers: 0,
-            logouts: 0,
+            count: Count::default(),
         }
     }
 
@@ -156,7 +172,15 @@ impl<W> Line<W> {
     }
 
     pub(crate) fn has_logout(&self) -> bool {
-        self.logouts > 0
+        self.count.slot > 0
+    }
+
+    pub(crate) fn has_slotless(&self) -> bool {
+        self.count.session > 0
+    }
+
+    pub(crate) fn has_explicit(&self) -> bool {
+        self.count.explicit > 0
     }
 
     /// Exchanges and sign-ins that hold a slot.
@@ -201,7 +225,7 @@ impl<W> Line<W> {
 
     /// Puts a waiter where its number belongs.
     pub(crate) fn join(&mut self, waiter: Waiter<W>) {
-        self.logouts += usize::from(waiter.need == Need::Slot);
+        self.count.add(&waiter);
         let behind = self.waiters.back().is_none_or(|last| last.id < waiter.id);
         if behind {
             self.waiters.push_back(waiter);
@@ -225,7 +249,7 @@ impl<W> Line<W> {
     pub(crate) fn leave(&mut self, at: usize, wake: &mut Wake<W>) {
         self.unassign(at);
         if let Some(waiter) = self.waiters.remove(at) {
-            self.logouts -= usize::from(waiter.need == Need::Slot);
+            self.count.remove(&waiter);
             wake.spend(waiter.token);
         }
     }
@@ -241,6 +265,7 @@ impl<W> Line<W> {
             if waiter.need == Need::Slot {
                 self.waiters.push_back(waiter);
             } else {
+                self.count.remove(&waiter);
                 wake.add(waiter.token);
             }
         }
@@ -349,7 +374,7 @@ impl<W> Line<W> {
     #[inline]
     pub(crate) fn end_exchange(&mut self, index: u32, id: CallId) {
         let index = index as usize;
-        if matches!(self.slots[index], Slot::Exchange { id: user, .. } if user == id) {
+        if matches!(self.slots.get(index), Some(Slot::Exchange { id: user, .. }) if *user == id) {
             self.free_slot(index);
         }
     }
@@ -394,6 +419,25 @@ impl<W> Line<W> {
         if self.slots[index] != Slot::Free {
             self.slots[index] = Slot::Free;
             self.free += 1;
+        }
+    }
+}
+
+impl Count {
+    fn add<W>(&mut self, waiter: &Waiter<W>) {
+        *self.of(waiter.need) += usize::from(waiter.need != Need::Exchange);
+        self.explicit += usize::from(waiter.explicit);
+    }
+
+    fn remove<W>(&mut self, waiter: &Waiter<W>) {
+        *self.of(waiter.need) -= usize::from(waiter.need != Need::Exchange);
+        self.explicit -= usize::from(waiter.explicit);
+    }
+
+    fn of(&mut self, need: Need) -> &mut usize {
+        match need {
+            Need::Slot => &mut self.slot,
+            Need::Session { .. } | Need::Exchange => &mut self.session,
         }
     }
 }

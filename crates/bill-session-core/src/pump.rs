@@ -219,10 +219,14 @@ impl<W> Session<W> {
         if ends_first { None } else { idles_out_at.checked_sub(limit / 10) }
     }
 
-    /// A renewal begins: it counts, and the next one keeps its distance.
-    pub(crate) fn renewal_begins(&mut self, now: Instant) {
-        self.renewals += 1;
-        self.renewal_not_before = later(now, RENEWAL_PAUSE);
+    /// A renewal begins, unless another has just begun: it counts, and the next keeps its distance.
+    pub(crate) fn renewal_begins(&mut self, now: Instant) -> bool {
+        let begins = now >= self.renewal_not_before;
+        if begins {
+            self.renewals += 1;
+            self.renewal_not_before = later(now, RENEWAL_PAUSE);
+        }
+        begins
     }
 
     /// `now`, unless another caller knew of a later one.
@@ -276,6 +280,7 @@ impl<W> Session<W> {
     /// A sign-in begins; somebody has to beat for it from now on.
     pub(crate) fn sign_in_begins(&mut self, deadline: Instant, now: Instant) {
         self.last_beat = now;
+        self.spare.clear();
         self.due = self.due.min(deadline);
         if let Some(limit) = self.settings.heartbeat {
             self.due = self.due.min(later(now, limit));
@@ -400,11 +405,16 @@ impl<W> Session<W> {
 
     fn grant(&mut self, now: Instant, wake: &mut Wake<W>) {
         let asked = self.machine.ask(now);
-        if matches!(asked, Asked::Wait { .. } | Asked::Failed { .. }) && !self.line.has_logout() {
-            return;
-        }
         let refused = self.refusal().is_some();
         let calls_open = self.account.key.calls_open(now).is_ok();
+        let nobody_can_use_it = match asked {
+            Asked::Ready(..) => !calls_open && !self.line.has_slotless(),
+            Asked::SignIn => refused && !self.line.has_explicit(),
+            Asked::Wait { .. } | Asked::Failed { .. } => true,
+        };
+        if nobody_can_use_it && !self.line.has_logout() {
+            return;
+        }
         let mut signing_in = self.line.assigned().any(|need| self.needs_sign_in(need, now));
         for at in 0..self.line.len() {
             if !self.line.has_free_slot() {

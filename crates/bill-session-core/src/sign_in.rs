@@ -15,7 +15,7 @@ use crate::code::Meaning;
 use crate::credentials::{Principal, Secret, SessionId};
 use crate::error::SIGN_IN;
 use crate::line::{Told, Wake};
-use crate::pump::Session;
+use crate::pump::{GRACE, Session};
 use crate::session::{Attempt, Failure, Landed};
 use crate::transport::TransportError;
 use crate::wire::v2::LoginData;
@@ -181,7 +181,8 @@ impl HeardSignIn {
                         if current {
                             session.accepted(self.attempt, None);
                         }
-                        SignInEnded::LogOut(Call::logout(orphan))
+                        // It is worth no more of anybody's time than this.
+                        SignInEnded::LogOut(Call::logout(orphan).deadline(GRACE))
                     }
                     Landed::Stale => SignInEnded::Stale,
                 }

@@ -18,6 +18,7 @@ enum TransportKind {
     Timeout,
     Lookup,
     Connect,
+    ConnectTimeout,
     TooLarge,
     Other,
 }
@@ -38,6 +39,11 @@ impl TransportError {
         Self::with(TransportKind::Connect, source)
     }
 
+    /// No connection was made in time, so that nothing was sent.
+    pub fn connect_timeout(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with(TransportKind::ConnectTimeout, source)
+    }
+
     /// The exchange broke in some other way.
     pub fn other(source: impl StdError + Send + Sync + 'static) -> Self {
         Self::with(TransportKind::Other, source)
@@ -50,7 +56,7 @@ impl TransportError {
 
     /// Whether the answer did not come in time.
     pub fn is_timeout(&self) -> bool {
-        self.kind == TransportKind::Timeout
+        matches!(self.kind, TransportKind::Timeout | TransportKind::ConnectTimeout)
     }
 
     /// Whether the host's name was not found, so that nothing was sent.
@@ -60,7 +66,9 @@ impl TransportError {
 
     /// Whether no connection was made, for whatever reason, so that nothing was sent.
     pub fn is_connect(&self) -> bool {
-        matches!(self.kind, TransportKind::Connect | TransportKind::Lookup)
+        use TransportKind::{Connect, ConnectTimeout, Lookup};
+
+        matches!(self.kind, Connect | ConnectTimeout | Lookup)
     }
 
     /// Whether the answer was longer than the cap.
@@ -79,6 +87,7 @@ impl fmt::Display for TransportError {
             TransportKind::Timeout => "it did not come in time",
             TransportKind::Lookup => "the host's name was not found",
             TransportKind::Connect => "no connection was made",
+            TransportKind::ConnectTimeout => "no connection was made in time",
             TransportKind::TooLarge => "the answer is longer than this client takes",
             TransportKind::Other => "the connection broke",
         })

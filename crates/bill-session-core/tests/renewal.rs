@@ -178,6 +178,20 @@ fn the_number_of_renewals_can_be_set() {
 }
 
 #[test]
+fn a_renewal_makes_one_attempt_and_another_that_comes_with_it_makes_none() {
+    let mut world = World::signed_in_with(settings(|settings| settings.renewal = Renewal::Ahead));
+    pass_until_due(&mut world);
+    let renewal = Call::renewal(&world.session);
+    let (sign_in, renewal) = world.begin(renewal, 0);
+    let other = Call::renewal(&world.session);
+    assert!(matches!(world.step(other, 1), Step::Done));
+    // A call would wait for a server that is in trouble; whoever renews looks who is left first.
+    let _failed = world.answer_sign_in(sign_in, Ok(support::page(503)));
+    assert!(matches!(world.refused(renewal), Error::NoSession { .. }));
+    assert!(world.session.renew_at().is_some());
+}
+
+#[test]
 fn a_lease_of_a_caller_counts_as_use_like_a_call() {
     let mut world = World::signed_in_with(settings(|settings| {
         settings.renewal = Renewal::Ahead;

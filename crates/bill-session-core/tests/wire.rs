@@ -586,6 +586,26 @@ mod answers {
     }
 
     #[test]
+    fn a_secret_that_begins_with_another_is_scrubbed_whole_and_a_short_one_as_a_word() {
+        #[allow(clippy::disallowed_methods, reason = "a test needs a first instant")]
+        let now = std::time::Instant::now();
+        for (name, password, message, shown) in [
+            ("alice@acme.com", "alice@acme.com#Hunter2", "no alice@acme.com#Hunter2", "no ["),
+            ("alice@acme.com", "aB3$x", "refused: password=aB3$x", "refused: password=["),
+            ("alice@acme.com", "ill", "BILL will", "BILL will"),
+        ] {
+            let principal = Principal::password(name, password).unwrap();
+            let mut world = World::of(support::account(principal, now), settings(|_| ()), now);
+            world.sign_in();
+            let call = world.call();
+            let in_flight = world.send(call);
+            let error = world.fails(in_flight, Ok(refusal_with("BDC_1", message))).to_string();
+            assert!(error.contains(shown), "{error}");
+            assert!(!error.contains("Hunter2") && !error.contains("aB3"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_host_in_an_answer_is_scrubbed_like_any_message() {
         let location = "https://demo-password.evil.example/";
         let answer = with_header(with_status(body(""), 302), "location", location);

@@ -120,6 +120,9 @@ impl ClientBuilder {
     }
 
     /// Another clock than the system's, such as one that a test moves.
+    ///
+    /// Deadlines and back-offs run on it too: a call that waits on a clock which stands still goes on
+    /// when another thread moves the clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self

@@ -137,8 +137,8 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("environment", self.account().environment())
-            .field("org_id", self.account().org_id())
+            .field("environment", &format_args!("{}", self.account().environment()))
+            .field("org_id", &format_args!("{}", self.account().org_id()))
             .field("session", &self.session())
             .finish_non_exhaustive()
     }
@@ -159,6 +159,8 @@ impl V2 {
     }
 
     /// Sends the call, signing in first if need be, and reads `response_data` into `T`.
+    ///
+    /// When the data does not matter, [`IgnoredAny`] takes whatever comes.
     ///
     /// # Errors
     ///
@@ -234,11 +236,14 @@ impl<T: DeserializeOwned> Iterator for Pages<T> {
             Ok(None) => return None,
             Err(misuse) => Err(misuse.into()),
         };
-        match &page {
+        let anything = match &page {
             Ok(entries) => listing.page_read(entries.len()),
-            Err(_) => listing.end(),
-        }
-        Some(page)
+            Err(_) => {
+                listing.end();
+                true
+            }
+        };
+        anything.then_some(page)
     }
 }
 

@@ -12,12 +12,13 @@ use clap::Args;
 pub(crate) const ABOUT: &str = "\
 Sign in once with your credentials, tell what BILL says, and sign out.
 
-It reads four environment variables and nothing else:
+It reads these environment variables and nothing else:
 
   BILL_USERNAME   the user name
   BILL_PASSWORD   the password
   BILL_ORG_ID     the organisation, which begins with 008
   BILL_DEV_KEY    the developer key
+  BILL_ENVIRONMENT  which BILL, unless --environment says so
 
 It makes one attempt, never a second, and prints none of the secrets.
 
@@ -32,18 +33,28 @@ Exit codes:
 /// Which BILL to sign in to.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// sandbox, stage, production, or an origin such as http://127.0.0.1:8025
+    /// sandbox, stage, production, or an origin such as http://127.0.0.1:8025;
+    /// by default what BILL_ENVIRONMENT names
     #[arg(long, value_name = "NAME", value_parser = environment)]
-    environment: Environment,
+    environment: Option<Environment>,
 }
 
 fn environment(name: &str) -> Result<Environment, InvalidEnvironment> {
     name.parse()
 }
 
+/// The environment that the shell names, as `bill sandbox` suggests.
+fn from_the_shell() -> Option<Environment> {
+    std::env::var("BILL_ENVIRONMENT").ok()?.parse().ok()
+}
+
 /// Checks the credentials, and tells the outcome by its exit code.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let environment = &arguments.environment;
+    let Some(environment) = arguments.environment.clone().or_else(from_the_shell) else {
+        eprintln!("error: say which BILL: --environment sandbox, stage, production or an origin");
+        return ExitCode::from(advice::USAGE);
+    };
+    let environment = &environment;
     let credentials = match settings::credentials(|name| std::env::var_os(name)) {
         Ok(credentials) => credentials,
         Err(problems) => {

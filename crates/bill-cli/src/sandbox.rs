@@ -73,7 +73,7 @@ fn greeting(sandbox: &Sandbox) -> String {
 {exports}
 # Then try, there:
 #
-#   bill check --environment {origin}
+#   bill check        (from a checkout: cargo run --release --bin bill -- check)
 #
 # or BILL's own example (the answer holds a sessionId):
 #

@@ -23,10 +23,13 @@ struct Checked {
     stderr: String,
 }
 
-/// Checks with the demo's credentials, but for `changed`; an empty name of a variable is none.
+/// Checks with the demo's credentials, but for `changed`; an empty environment is not named.
 fn check(environment: &str, changed: &[(&str, Option<&str>)]) -> Checked {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bill"));
-    command.args(["check", "--environment", environment]).envs(CREDENTIALS);
+    command.arg("check").envs(CREDENTIALS).env_remove("BILL_ENVIRONMENT");
+    if !environment.is_empty() {
+        command.args(["--environment", environment]);
+    }
     for (name, value) in changed {
         match value {
             Some(value) => command.env(name, value),
@@ -69,6 +72,16 @@ fn working_credentials_are_shown_and_signed_out_again() {
     assert!(!stderr.contains("warning"), "{stderr}");
     let stats = behaved(&sandbox);
     assert_eq!((stats.sign_ins, stats.sign_outs, stats.sessions_alive), (1, 1, 0));
+}
+
+#[test]
+fn without_an_environment_the_shells_is_taken_and_without_that_the_reader_is_asked() {
+    let sandbox = Sandbox::start().unwrap();
+    let named = check("", &[("BILL_ENVIRONMENT", Some(&sandbox.origin()))]);
+    assert_eq!(named.code, Some(0), "{}", named.stderr);
+    let Checked { code, stderr, .. } = check("", &[]);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("--environment sandbox, stage, production"), "{stderr}");
 }
 
 #[test]
@@ -149,7 +162,7 @@ fn missing_settings_are_named_all_at_once() {
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
     assert!(stderr.contains("BILL_USERNAME is not set"), "{stderr}");
     assert!(stderr.contains("BILL_PASSWORD is empty"), "{stderr}");
-    assert!(stderr.contains("BILL_DEV_KEY is surrounded by white space"), "{stderr}");
+    assert!(stderr.contains("BILL_DEV_KEY has white space before or behind it"), "{stderr}");
     assert!(!stderr.contains("BILL_ORG_ID"), "{stderr}");
 }
 

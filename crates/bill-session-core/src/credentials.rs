@@ -238,7 +238,7 @@ impl fmt::Display for InvalidReason {
         f.write_str(match self {
             Self::Empty => "is empty",
             Self::ControlCharacter => "holds a control character",
-            Self::SurroundingWhiteSpace => "is surrounded by white space",
+            Self::SurroundingWhiteSpace => "has white space before or behind it",
             Self::TrailingLineBreak => "ends with a line break",
         })
     }

@@ -305,7 +305,7 @@ pub enum Misuse {
     #[error("the path holds a fragment")]
     PathFragment,
     /// The path climbs with `..`, or has an empty part.
-    #[error("the path holds an empty part or `..`")]
+    #[error("the path is empty, or holds an empty part or `..`; write it as in List/Vendor")]
     PathClimbs,
     /// The path holds a secret of this client.
     #[error("the path holds a secret of this client: nothing was sent")]

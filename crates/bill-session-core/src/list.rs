@@ -102,10 +102,13 @@ impl List {
         }))
     }
 
-    /// A page with so many entries was read.
-    pub fn page_read(&mut self, entries: usize) {
+    /// A page with so many entries was read; tells whether there was anything on it.
+    ///
+    /// Behind a last page that is full comes an empty one, which only says that it was the last.
+    pub fn page_read(&mut self, entries: usize) -> bool {
         self.page.start += entries;
         self.ended = entries < self.page.max;
+        entries > 0
     }
 
     /// Nothing more is to be read, as after an error.

@@ -107,10 +107,10 @@ fn an_error_reads_as_a_fragment_that_names_the_field() {
         (Principal::password("", "x").map(drop), "userName is empty"),
         (Principal::password("x", "").map(drop), "password is empty"),
         (Principal::password("x", "x\n").map(drop), "password ends with a line break"),
-        (Principal::token(" x", "x").map(drop), "token name is surrounded by white space"),
+        (Principal::token(" x", "x").map(drop), "token name has white space before or behind it"),
         (Principal::token("x", "x\n").map(drop), "token value ends with a line break"),
         (OrgId::new("a\u{7}b").map(drop), "orgId holds a control character"),
-        (DevKey::new("x ").map(drop), "devKey is surrounded by white space"),
+        (DevKey::new("x ").map(drop), "devKey has white space before or behind it"),
     ] {
         assert_eq!(made.unwrap_err().to_string(), text);
     }

@@ -127,7 +127,8 @@ impl Default for SystemClock {
 
 /// A clock that moves only when it is told to.
 ///
-/// Its clones are one clock: one goes to the client, another moves it.
+/// Its clones are one clock: one goes to the client, another moves it. Whoever waits for this clock
+/// waits until another thread or task moves it, deadlines included.
 ///
 /// ```
 /// use bill_session_host::{Clock, ManualClock};

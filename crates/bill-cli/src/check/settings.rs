@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(
             problems([Some(" mary"), Some("secret\n"), Some(""), Some("a\tb")]),
             [
-                "BILL_USERNAME is surrounded by white space",
+                "BILL_USERNAME has white space before or behind it",
                 "BILL_PASSWORD ends with a line break",
                 "BILL_ORG_ID is empty",
                 "BILL_DEV_KEY holds a control character",

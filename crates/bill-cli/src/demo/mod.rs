@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match verdict {
         Ok(summary) => {
             report.print(&format!("\ndemo ok: {summary}\n"));
-            ExitCode::SUCCESS
+            if report.is_told() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(failures) => {
             report.print(&format!("\ndemo FAILED: {failures}\n"));

@@ -77,6 +77,8 @@ struct Reason {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     printed: String,
+    /// Whether somebody may have missed something: then it is no success.
+    unread: bool,
     each: Vec<Row>,
     together: Vec<Row>,
     reasons: Vec<Reason>,
@@ -87,8 +89,13 @@ impl Report {
     pub(crate) fn print(&mut self, text: &str) {
         self.printed.push_str(text);
         let mut stdout = io::stdout().lock();
-        // A reader that has left misses the end; the exit code is told all the same.
-        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        self.unread |= written.is_err();
+    }
+
+    /// Whether all of it could be written.
+    pub(crate) fn is_told(&self) -> bool {
+        !self.unread
     }
 
     /// A line of the timeline.

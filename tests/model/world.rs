@@ -157,7 +157,9 @@ impl World {
     /// The server said "later": calls go on waiting, explicit sign-ins and renewals are told.
     pub fn tell_explicit(&mut self, told: Told) {
         for caller in &mut self.callers {
-            if caller.waits.is_some() && matches!(caller.task, Task::SignIn | Task::Renewal) {
+            if caller.waits.is_some()
+                && matches!(caller.task, Task::SignIn | Task::Renewal | Task::KeepAlive)
+            {
                 caller.told = Some(told);
             }
         }

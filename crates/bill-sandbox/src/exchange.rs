@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::response::Response;
 
@@ -32,6 +33,16 @@ pub(crate) struct Exchange {
     sequence: u64,
     operation: String,
     key: Option<String>,
+    /// The origin as the client spells it, if not like the sandbox itself.
+    spelled: Option<String>,
+}
+
+/// The sandbox's origin with `localhost` in it, when the client came to it by that name: its
+/// `apiEndPoint` is to be recognised.
+fn as_spelled(head: &Parts, origin: &str) -> Option<String> {
+    let host = head.headers.get(HOST)?.to_str().ok()?;
+    let port = origin.rsplit(':').next()?;
+    (host.strip_prefix("localhost:")? == port).then(|| format!("http://{host}"))
 }
 
 /// The request's body, if it is not too large.
@@ -86,7 +97,7 @@ impl Exchange {
         head: &Parts,
         body: Option<&[u8]>,
     ) -> (Self, Result<(Operation, Form), Refusal>) {
-        let (sequence, operation, key, checked) = shared.with(|state| {
+        let (sequence, operation, key, spelled, checked) = shared.with(|state| {
             let secrets = || state.accounts.secrets().chain(state.sessions.ids());
             let checked = strict::check(head, body, |text| holds_one_of(text, secrets()));
             // A refused request may still be one to a known path, but an unknown path is not
@@ -115,9 +126,10 @@ impl Exchange {
                 entry.session = session;
             }
             state.enter(key.as_deref());
-            (sequence, operation, key, checked)
+            let spelled = as_spelled(head, &state.origin);
+            (sequence, operation, key, spelled, checked)
         });
-        (Self { shared, sequence, operation, key }, checked)
+        (Self { shared, sequence, operation, key, spelled }, checked)
     }
 
     async fn wait_at(&self, stage: Stage) {
@@ -168,7 +180,7 @@ impl Exchange {
         }
         let mut worked = None;
         if fault.is_none_or(Fault::handles) {
-            let work = api::handle(state, checked);
+            let work = api::handle(state, checked, self.spelled.as_deref());
             if let (Some(id), Some(entry)) = (&work.opened, state.journal.entry(self.sequence)) {
                 entry.session = state.sessions.ordinal(id);
             }

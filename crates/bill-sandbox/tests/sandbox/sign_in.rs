@@ -3,7 +3,7 @@
 use bill_sandbox::{DEMO_DEV_KEY, DEMO_ORG, DEMO_OTHER_ORG, DEMO_PASSWORD, DEMO_USER, Sandbox};
 
 use crate::raw_http::{
-    DEMO_LOGIN, TOKEN_LOGIN, call, exchange, form, info, post, request, sign_in,
+    DEMO_LOGIN, TOKEN_LOGIN, call, exchange, form, form_request, info, post, request, sign_in,
 };
 
 fn with<'a>(name: &str, value: &'a str) -> Vec<(&'a str, &'a str)> {
@@ -26,6 +26,20 @@ fn a_sign_in_is_answered_with_a_session_its_organisation_its_user_and_the_end_po
     assert_eq!((stats.sign_ins, stats.sign_ins_succeeded, stats.sessions_alive), (1, 1, 1));
     assert_eq!(stats.calls, 0);
     assert!(stats.violations().is_empty());
+}
+
+#[test]
+fn a_client_that_comes_to_localhost_is_given_that_name_as_the_end_point() {
+    let sandbox = Sandbox::start().unwrap();
+    let host = format!("localhost:{}", sandbox.addr().port());
+    let request = form_request("Login", &DEMO_LOGIN);
+    let named = request.replacen("host: localhost", &format!("host: {host}"), 1);
+    let data = exchange(&sandbox, &named).data();
+    assert_eq!(data["apiEndPoint"], format!("http://{host}/api/v2"));
+    // A name that the sandbox does not know is not repeated.
+    let other = request.replacen("host: localhost", "host: evil.example", 1);
+    let data = exchange(&sandbox, &other).data();
+    assert_eq!(data["apiEndPoint"], format!("{}/api/v2", sandbox.origin()));
 }
 
 #[test]

@@ -287,35 +287,12 @@ impl Call {
                     session.pump(now, wake);
                     return Step::Done;
                 }
-                asked => {
-                    let waiter = session.line.waiter(at);
-                    let (may_try, backed_off) = match asked {
-                        Asked::Wait { attempt, .. } => {
-                            (waiter.passes_refusal || waiter.riding == Some(attempt.id), None)
-                        }
-                        Asked::Failed { cause, retry_at } => {
-                            (waiter.passes_refusal, Some((Arc::clone(cause), retry_at)))
-                        }
-                        Asked::SignIn | Asked::Ready(..) => (waiter.passes_refusal, None),
-                    };
-                    let sign_in_due = matches!(asked, Asked::SignIn);
-                    if let Some(cause) = session.refusal().filter(|_| !may_try) {
-                        return self.refuse(
-                            session,
-                            at,
-                            Refusal::NoSession(cause, None),
-                            now,
-                            wake,
-                        );
-                    }
-                    if sign_in_due && has_slot {
-                        return self.sign_in_now(session, at, ticket, token, now, wake);
-                    }
-                    if let Some((cause, retry_at)) = backed_off
-                        && retry_at >= ticket.deadline
-                    {
-                        let refusal = Refusal::NoSession(cause, Some(retry_at));
+                _ => {
+                    if let Some(refusal) = why_not(session, at, need, ticket, now) {
                         return self.refuse(session, at, refusal, now, wake);
+                    }
+                    if has_slot && matches!(session.ask(need, now), Asked::SignIn) {
+                        return self.sign_in_now(session, at, ticket, token, now, wake);
                     }
                 }
             }
@@ -450,6 +427,28 @@ impl Call {
 
     fn is_call(&self) -> bool {
         matches!(self.task, Task::V2(_))
+    }
+}
+
+/// Why a waiter without a session is not to wait for one, if it is not.
+fn why_not<W>(
+    session: &Session<W>,
+    at: usize,
+    need: Need,
+    ticket: Ticket,
+    now: Instant,
+) -> Option<Refusal> {
+    let waiter = session.line.waiter(at);
+    let asked = session.ask(need, now);
+    let rides = matches!(asked, Asked::Wait { attempt, .. } if waiter.riding == Some(attempt.id));
+    if let Some(cause) = session.refusal().filter(|_| !waiter.passes_refusal && !rides) {
+        return Some(Refusal::NoSession(cause, None));
+    }
+    match asked {
+        Asked::Failed { cause, retry_at } if retry_at >= ticket.deadline => {
+            Some(Refusal::NoSession(Arc::clone(cause), Some(retry_at)))
+        }
+        _ => None,
     }
 }
 

@@ -45,6 +45,7 @@ impl InFlight {
                 v2::call(base, &call.operation, &account.dev_key, session_id, &call.data)
             }
             Task::Logout { .. } => v2::logout(base, &account.dev_key, session_id),
+            // Of the others only a keep-alive is ever sent: they need a session, and no exchange.
             Task::KeepAlive | Task::Renew | Task::SignIn | Task::Lease { .. } => {
                 v2::session_info(base, &account.dev_key, session_id)
             }

@@ -11,7 +11,8 @@ use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 
 use model::{
-    Action, Case, Coverage, Limits, Patience, Renewing, Reply, Setup, Time, What, case, live,
+    Action, Case, Coverage, Limits, Operation, Patience, Renewing, Reply, Setup, Time, What, case,
+    live,
 };
 use proptest::test_runner::{
     Config, FileFailurePersistence, RngSeed, TestCaseError, TestError, TestRunner,
@@ -35,7 +36,7 @@ fn whatever_happens_the_session_machine_keeps_its_rules() {
     let run = TestRunner::new(config).run(&case(), |case| {
         let (world, lived) = live(&case, false);
         let mut counted = coverage.get();
-        counted.count(world.seen);
+        counted.count(world.seen());
         coverage.set(counted);
         lived.map_err(|broken| TestCaseError::fail(broken.to_string()))
     });
@@ -44,7 +45,7 @@ fn whatever_happens_the_session_machine_keeps_its_rules() {
         Ok(()) => println!("{coverage}"),
         Err(TestError::Fail(reason, case)) => {
             let (world, _) = live(&case, true);
-            panic!("broken: {reason}\n{:?}\n{}", case.setup, world.story());
+            panic!("broken: {reason}\n{:?}\n{}", case.setup, world.shared.story());
         }
         Err(error) => panic!("{error}"),
     }
@@ -106,24 +107,34 @@ fn a_lease_that_finds_the_budget_spent_leaves_the_session_to_others() {
 }
 
 const SETUP: Setup = Setup {
+    organizations: 1,
+    told: false,
     slots: 3,
     limits: Limits { sign_ins: 200, calls: 20_000 },
     heartbeat: false,
     renewal: Renewing::OnDemand,
     token: false,
+    v3: false,
+    tries: 0,
+    idle_minutes: 34,
     lag: false,
     seed: 0,
 };
 
-const CALL: Action = Action::Begin(What::Call, Patience(None));
+const CALL: Action = Action::Begin(What::Call(Operation::List), Patience(None));
 
 fn seconds(seconds: u64) -> Action {
     Action::Pass(Time::Seconds(seconds))
 }
 
-/// Lives through one history.
+/// Lives through one history of one organisation.
 fn holds(setup: Setup, actions: &[Action]) {
+    holds_in(setup, &actions.iter().map(|action| (0, *action)).collect::<Vec<_>>());
+}
+
+/// Lives through one history.
+fn holds_in(setup: Setup, actions: &[(usize, Action)]) {
     let (world, lived) = live(&Case { setup, actions: actions.to_vec() }, true);
     let broken = lived.err().map(|broken| broken.to_string());
-    assert_eq!(broken, None, "{}", world.story());
+    assert_eq!(broken, None, "{}", world.shared.story());
 }

@@ -276,7 +276,7 @@ pub(crate) fn bug_14_no_secret_is_ever_part_of_a_url(adapter: Adapter) {
     ];
     for (path, misuse) in paths {
         let error = world.send(&path, Value::Null).unwrap_err();
-        assert!(matches!(error, Error::Misuse(seen) if seen == misuse), "{path}: {error:?}");
+        assert!(matches!(&error, Error::Misuse(seen) if *seen == misuse), "{path}: {error:?}");
     }
     // Percent-encoded, it is refused for what it is or for its percent signs, and never sent.
     let encoded = world.send("List/demo%2Dpassword", Value::Null).unwrap_err();

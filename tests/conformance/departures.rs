@@ -51,7 +51,10 @@ fn a_sign_in_outlives_the_dropped_future_that_began_it() {
 
 #[test]
 fn dropped_futures_free_their_slots_and_their_places_in_line() {
-    let world = World::new(Adapter::Async);
+    // A dropped call is over for the client at once, and for BILL when it notices.
+    let world = World::with(Adapter::Async, |setup| {
+        setup.sandbox = |sandbox| sandbox.concurrent_calls(None);
+    });
     world.sign_in().unwrap();
     let held = world.sandbox.hold("GetSessionInfo");
     let in_flight = world.start(3, &Op::read());

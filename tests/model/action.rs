@@ -10,18 +10,29 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 pub struct Case {
     pub setup: Setup,
-    pub actions: Vec<Action>,
+    /// What happens, and in which organisation.
+    pub actions: Vec<(usize, Action)>,
 }
 
-/// What a session is made with.
+/// What the sessions are made with.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
+    /// One, or two of one principal.
+    pub organizations: usize,
+    /// Whether organisations are told when another has found out about the principal.
+    pub told: bool,
     pub slots: usize,
     pub limits: Limits,
     /// Whether a sign-in without a beat for 5 s counts as abandoned.
     pub heartbeat: bool,
     pub renewal: Renewing,
     pub token: bool,
+    /// Whether sign-ins go to v3, which tells of trust.
+    pub v3: bool,
+    /// How often a call that only reads is sent again after its outcome was lost.
+    pub tries: u8,
+    /// For how many minutes a session can be idle.
+    pub idle_minutes: u64,
     /// Whether the clocks of some callers are behind.
     pub lag: bool,
     pub seed: u64,
@@ -75,6 +86,15 @@ pub enum Action {
     /// Others use up what BILL allows at once: so many times, every exchange in flight is answered
     /// with BDC_1322, and tried again a second later.
     Crowd(u8),
+    /// The way to BILL is down: so many times, every exchange in flight is lost, and tried again
+    /// two seconds later.
+    Outage(u8, Reply),
+    /// The session is made trusted: a challenge is asked for and answered.
+    Trust {
+        remember: bool,
+    },
+    /// An upload that can be sent once comes when the session has too little time left for it.
+    LateUpload,
     /// Whoever ran an exchange never reports.
     Lose(u8),
     /// A sign-in is answered, in flight or stale.
@@ -98,10 +118,37 @@ pub enum Action {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    Call,
+    Call(Operation),
+    Upload {
+        once: bool,
+    },
+    Challenge,
+    /// The answer to one of the challenges, and whether BILL is to remember the device.
+    Validate {
+        challenge: u8,
+        remember: bool,
+    },
+    StepUp,
+    ListOrgs,
     SignIn,
     /// A lease with so many minutes left.
     Lease(u8),
+}
+
+/// A call of v2's or v3's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    List,
+    Create,
+    Get,
+    Post,
+}
+
+impl Operation {
+    /// Whether doing it twice does no more than doing it once.
+    pub fn only_reads(self) -> bool {
+        matches!(self, Self::List | Self::Get)
+    }
 }
 
 /// The total deadline of a caller, in seconds; the core's default when there is none.
@@ -121,25 +168,49 @@ pub enum Time {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
     Done,
+    /// Done, and told whether the session is trusted, where an answer of v3's tells that.
+    Trusted(bool),
     /// A refusal in BILL's form, with a `Retry-After` in seconds.
     Code(u16, Option<u16>),
     /// BDC_1144, with what is left of the hour by the answer's `Date`.
     HourSpent(Option<u16>),
+    /// BILL's own form, but of a server in trouble; with a `Retry-After` in seconds.
+    Trouble(Option<u16>),
     /// A gateway's page, with a `Retry-After` in seconds.
     Page503(Option<u16>),
     Redirect,
     Torn,
+    /// More than the transport reads of an answer.
+    TooLong,
     /// No answer: the transport reports an error.
     Lost,
 }
 
 impl Reply {
+    /// Whether what was asked for was done.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Done | Self::Trusted(_))
+    }
+
+    /// Whether nobody knows what was done, and another try may tell.
+    pub fn is_lost(self) -> bool {
+        matches!(self, Self::Trouble(_) | Self::Page503(_) | Self::Torn | Self::Lost)
+    }
+
     /// Whether it is a complete answer in BILL's form that restarts the idle timer.
     pub fn restarts_the_timer(self) -> bool {
         match self {
-            Self::Done => true,
+            Self::Done | Self::Trusted(_) => true,
             Self::Code(code, _) => !matches!(code, 1109 | 1322),
             _ => false,
+        }
+    }
+
+    /// What is left of an hour that is spent.
+    pub fn hour_left(self) -> Option<Duration> {
+        match self {
+            Self::HourSpent(left) => Some(Duration::from_secs(left.map_or(3_600, u64::from))),
+            _ => None,
         }
     }
 
@@ -155,9 +226,9 @@ impl Reply {
     /// The wait that it asks for: at most an hour.
     pub fn retry_after(self) -> Duration {
         match self {
-            Self::Code(_, Some(seconds)) | Self::Page503(Some(seconds)) => {
-                Duration::from_secs(u64::from(seconds.min(3_600)))
-            }
+            Self::Code(_, Some(seconds))
+            | Self::Trouble(Some(seconds))
+            | Self::Page503(Some(seconds)) => Duration::from_secs(u64::from(seconds.min(3_600))),
             _ => Duration::ZERO,
         }
     }
@@ -165,7 +236,10 @@ impl Reply {
 
 /// All histories.
 pub fn case() -> impl Strategy<Value = Case> {
-    (setup(), vec(action(), 10..110)).prop_map(|(setup, actions)| Case { setup, actions })
+    setup().prop_flat_map(|setup| {
+        let actions = vec((0..setup.organizations, action()), 10..110);
+        actions.prop_map(move |actions| Case { setup, actions })
+    })
 }
 
 fn setup() -> impl Strategy<Value = Setup> {
@@ -180,16 +254,26 @@ fn setup() -> impl Strategy<Value = Setup> {
         1 => Just(Renewing::Ahead),
         1 => Just(Renewing::KeepAlive),
     ];
-    let token = prop::bool::weighted(0.1);
-    (1..=3_usize, limits, any::<bool>(), renewal, (token, any::<bool>()), any::<u64>()).prop_map(
-        |(slots, limits, heartbeat, renewal, (token, lag), seed)| Setup {
-            slots,
-            limits,
-            heartbeat,
-            renewal,
-            token,
-            lag,
-            seed,
+    let organizations = (1..=2_usize, any::<bool>());
+    let session = (limits, any::<bool>(), renewal, prop::bool::weighted(0.1), any::<bool>());
+    let calls = (1..=3_usize, 0..=3_u8, prop_oneof![9 => Just(34_u64), 1 => Just(4)]);
+    (organizations, session, calls, any::<bool>(), any::<u64>()).prop_map(
+        |((organizations, told), session, (slots, tries, idle_minutes), lag, seed)| {
+            let (limits, heartbeat, renewal, token, v3) = session;
+            Setup {
+                organizations,
+                told,
+                slots,
+                limits,
+                heartbeat,
+                renewal,
+                token,
+                v3,
+                tries,
+                idle_minutes,
+                lag,
+                seed,
+            }
         },
     )
 }
@@ -210,6 +294,9 @@ fn action() -> impl Strategy<Value = Action> {
         18 => (any::<u8>(), reply()).prop_map(|(at, reply)| Action::Answer(at, reply)),
         3 => any::<bool>().prop_map(|late| Action::Amnesia { late }),
         2 => (1..5_u8).prop_map(Action::Crowd),
+        1 => (1..5_u8, loss()).prop_map(|(times, reply)| Action::Outage(times, reply)),
+        1 => Just(Action::LateUpload),
+        2 => any::<bool>().prop_map(|remember| Action::Trust { remember }),
         1 => any::<u8>().prop_map(Action::Lose),
         12 => (any::<u8>(), sign_in_reply()).prop_map(|(at, reply)| Action::AnswerSignIn(at, reply)),
         8 => Just(Action::Welcome),
@@ -225,10 +312,22 @@ fn action() -> impl Strategy<Value = Action> {
 
 fn what() -> impl Strategy<Value = What> {
     prop_oneof![
-        8 => Just(What::Call),
-        1 => Just(What::SignIn),
-        1 => prop::sample::select(vec![0_u8, 5, 20, 33]).prop_map(What::Lease),
+        16 => operation().prop_map(What::Call),
+        3 => prop::bool::weighted(0.7).prop_map(|once| What::Upload { once }),
+        1 => Just(What::Challenge),
+        3 => (any::<u8>(), any::<bool>())
+            .prop_map(|(challenge, remember)| What::Validate { challenge, remember }),
+        1 => Just(What::StepUp),
+        2 => Just(What::ListOrgs),
+        2 => Just(What::SignIn),
+        2 => prop::sample::select(vec![0_u8, 5, 20, 33]).prop_map(What::Lease),
     ]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    use Operation::{Create, Get, List, Post};
+
+    prop_oneof![4 => Just(List), 2 => Just(Create), 1 => Just(Get), 1 => Just(Post)]
 }
 
 fn patience() -> impl Strategy<Value = Patience> {
@@ -256,14 +355,27 @@ fn retry_after() -> impl Strategy<Value = Option<u16>> {
 
 fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
-        10 => Just(Reply::Done),
-        5 => Just(Reply::Code(1109, None)),
-        2 => retry_after().prop_map(|after| Reply::Code(1322, after)),
+        12 => Just(Reply::Done),
+        4 => any::<bool>().prop_map(Reply::Trusted),
+        6 => Just(Reply::Code(1109, None)),
+        3 => retry_after().prop_map(|after| Reply::Code(1322, after)),
         1 => hour_spent(),
-        1 => Just(Reply::Code(1361, None)),
-        1 => Just(Reply::Code(1121, None)),
+        2 => Just(Reply::Code(1361, None)),
+        4 => prop::sample::select(vec![1101_u16, 1101, 1101, 1102, 1121, 1356])
+            .prop_map(|code| Reply::Code(code, None)),
+        1 => retry_after().prop_map(Reply::Trouble),
         1 => retry_after().prop_map(Reply::Page503),
         1 => Just(Reply::Redirect),
+        1 => Just(Reply::Torn),
+        1 => Just(Reply::TooLong),
+        2 => Just(Reply::Lost),
+    ]
+}
+
+fn loss() -> impl Strategy<Value = Reply> {
+    prop_oneof![
+        1 => Just(Reply::Trouble(None)),
+        1 => Just(Reply::Page503(None)),
         1 => Just(Reply::Torn),
         2 => Just(Reply::Lost),
     ]
@@ -271,13 +383,15 @@ fn reply() -> impl Strategy<Value = Reply> {
 
 fn sign_in_reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
-        16 => Just(Reply::Done),
+        12 => Just(Reply::Done),
+        6 => any::<bool>().prop_map(Reply::Trusted),
         2 => Just(Reply::Code(1101, None)),
         1 => prop::sample::select(vec![1102_u16, 1105, 1107])
             .prop_map(|code| Reply::Code(code, None)),
         2 => retry_after().prop_map(|after| Reply::Code(1322, after)),
         1 => hour_spent(),
         1 => Just(Reply::Code(1361, None)),
+        1 => retry_after().prop_map(Reply::Trouble),
         1 => retry_after().prop_map(Reply::Page503),
         1 => Just(Reply::Redirect),
         1 => Just(Reply::Torn),

@@ -1,30 +1,28 @@
-//! What happens: every action of a case, done to the core and to the history.
+//! What happens in an organisation: every action of a case, done to the core and to the history.
 
 use std::time::Duration;
 
-use bill_session_core::{Call, Principal};
-use serde_json::json;
+use bill_session_core::{Call, Error, Misuse, Remember, Step};
 
-use super::action::{Action, Patience, Renewing, Reply, Time, What};
-use super::answers::principal;
-use super::caller::{Caller, Task};
+use super::action::{Action, Operation, Patience, Renewing, Reply, Time, What};
+use super::answers::{DEVICE, call, device, mfa_code, upload};
+use super::caller::{Caller, Circumstances, FIVE_MINUTES, Task};
 use super::check::{Broken, rule};
 use super::coverage::Seen;
 use super::facts::Stamp;
 use super::laws::laws;
 use super::order::Idle;
-use super::world::World;
+use super::organization::Organization;
 
-impl World {
+impl Organization {
     /// One thing happens; nothing, when there is nobody that it could happen to.
     pub fn act(&mut self, action: Action) -> Result<(), Broken> {
         self.acts += 1;
-        self.note(|world| format!("{:?}: {action:?}", world.now));
         match action {
             Action::Begin(what, patience) => self.begin(what, patience)?,
             Action::Burst(callers) => {
                 for _ in 0..callers {
-                    self.begin(What::Call, Patience(None))?;
+                    self.begin(What::Call(Operation::List), Patience(None))?;
                 }
             }
             Action::Renew => self.renew()?,
@@ -66,6 +64,9 @@ impl World {
             }
             Action::Amnesia { late } => self.amnesia(late)?,
             Action::Crowd(times) => self.crowd(times)?,
+            Action::Outage(times, reply) => self.outage(times, reply)?,
+            Action::Trust { remember } => self.trust(remember)?,
+            Action::LateUpload => self.late_upload()?,
             Action::Lose(at) => {
                 if let Some(at) = within(at, self.in_flight.len()) {
                     drop(self.in_flight.remove(at));
@@ -95,7 +96,7 @@ impl World {
                 }
             }
             Action::SignOut => self.sign_out()?,
-            Action::Replace { token, told } => self.replace(token, told)?,
+            Action::Replace { .. } => return Err(Broken("a principal is replaced everywhere")),
         }
         Ok(())
     }
@@ -141,7 +142,7 @@ impl World {
             for _ in 0..self.in_flight.len() {
                 self.answer(0, Reply::Code(1322, None))?;
             }
-            self.now += Duration::from_secs(1);
+            self.shared.pass(Duration::from_secs(1));
             for who in self.due() {
                 self.step(who)?;
             }
@@ -150,23 +151,81 @@ impl World {
         Ok(())
     }
 
+    fn outage(&mut self, times: u8, reply: Reply) -> Result<(), Broken> {
+        for _ in 0..times {
+            for _ in 0..self.in_flight.len() {
+                self.answer(0, reply)?;
+            }
+            self.shared.pass(Duration::from_secs(2));
+            for who in self.due() {
+                self.step(who)?;
+            }
+            self.attend()?;
+        }
+        Ok(())
+    }
+
+    fn trust(&mut self, remember: bool) -> Result<(), Broken> {
+        self.begin(What::Challenge, Patience(None))?;
+        self.answer_all()?;
+        let Some(latest) = self.challenges.len().checked_sub(1) else {
+            return Ok(());
+        };
+        let challenge = u8::try_from(latest).unwrap_or_default();
+        self.begin(What::Validate { challenge, remember }, Patience(None))?;
+        self.answer_all()
+    }
+
+    fn late_upload(&mut self) -> Result<(), Broken> {
+        if let Some(session) = self.history.current() {
+            let late = self.history.idles_out_at(session).saturating_sub(FIVE_MINUTES);
+            self.shared.pass(late.saturating_sub(self.now()));
+        }
+        self.begin(What::Upload { once: true }, Patience(None))
+    }
+
+    fn answer_all(&mut self) -> Result<(), Broken> {
+        self.welcome()?;
+        while !self.in_flight.is_empty() {
+            self.answer(0, Reply::Done)?;
+            self.attend()?;
+        }
+        Ok(())
+    }
+
     pub fn begin(&mut self, what: What, patience: Patience) -> Result<(), Broken> {
+        let account = self.session.account();
         let (call, task) = match what {
-            What::Call => {
-                let call = self.session.account().v2("List/Vendor", &json!({"max": 999}));
-                let Ok(call) = call else {
-                    return Err(Broken("a plain call can be made"));
+            What::Call(operation) => (call(account, operation), Task::Call(operation)),
+            What::Upload { once } => (upload(account, once), Task::Upload { once }),
+            What::Challenge => (Call::challenge(false), Task::Challenge),
+            What::Validate { challenge, remember } => {
+                let Some(at) = within(challenge, self.challenges.len()) else {
+                    return Ok(());
                 };
-                (call, Task::Call)
+                let (challenge, session) = self.challenges[at].clone();
+                let device = if remember { Remember::device(DEVICE) } else { Remember::No };
+                let call = Call::validate(challenge, mfa_code(), device);
+                (call, Task::Validate { session, remember })
+            }
+            What::StepUp => (Call::step_up(device(0)), Task::StepUp),
+            What::ListOrgs => {
+                let Ok(call) = account.list_orgs() else {
+                    return Err(Broken("a list of organisations can be made"));
+                };
+                (call, Task::ListOrgs)
             }
             What::SignIn => (Call::sign_in(), Task::SignIn),
             What::Lease(minutes) => {
                 let left = Duration::from_secs(60 * u64::from(minutes));
+                if !self.can_have_left(left) {
+                    return self.ask_for_too_long_a_lease(left);
+                }
                 (Call::lease(left), Task::Lease(left))
             }
         };
         match patience.0 {
-            None => self.come(call, task, Duration::from_secs(120)),
+            None => self.come(call, task, task.patience()),
             Some(seconds) => {
                 let total = Duration::from_secs(u64::from(seconds));
                 self.come(call.deadline(total), task, total)
@@ -174,24 +233,32 @@ impl World {
         }
     }
 
+    fn ask_for_too_long_a_lease(&mut self, left: Duration) -> Result<(), Broken> {
+        let now = self.tell_time();
+        let (step, wake) = Call::lease(left).step(&mut self.session, || usize::MAX, now);
+        let refused = matches!(step, Step::Refuse(Error::Misuse(Misuse::LeaseTooLong)));
+        rule(refused && wake.is_empty(), "a lease is refused when no session lives so long")
+    }
+
     /// A caller comes, and takes its first step at once.
     pub fn come(&mut self, call: Call, task: Task, patience: Duration) -> Result<(), Broken> {
-        let last_step = self.history.stamp(self.now);
+        let last_step = self.history.stamp(self.now());
         self.callers.push(Caller {
             task,
             epoch: self.history.epoch,
-            deadline: self.now + patience,
+            deadline: self.now() + patience,
             id: None,
             waits: Some(call),
-            until: self.now,
-            joined: self.now,
+            until: self.now(),
+            joined: self.now(),
             last_step,
             woken: None,
-            woken_for_session: false,
+            woken_amid: Circumstances::default(),
             told: None,
             not_before: (Duration::ZERO, Duration::ZERO),
             replays: 0,
             contentions: 0,
+            losses: 0,
             began: None,
             frozen: false,
             steps: 0,
@@ -228,7 +295,7 @@ impl World {
         self.idle = Idle::default();
         self.in_flight.retain(|(in_flight, _)| in_flight.id() != id);
         for exchange in &mut self.history.exchanges {
-            exchange.open &= exchange.who != Some(who);
+            exchange.open &= exchange.who != who;
         }
         self.pump_begins();
         let now = self.tell_time();
@@ -238,17 +305,16 @@ impl World {
     }
 
     fn pass(&mut self, time: Time) {
-        self.now += match time {
+        self.shared.pass(match time {
             Time::Milliseconds(milliseconds) => Duration::from_millis(milliseconds),
             Time::Seconds(seconds) => Duration::from_secs(seconds),
             Time::Minutes(minutes) => Duration::from_secs(60 * minutes),
             Time::Edge(at, off) => {
-                let now = self.now;
+                let now = self.now();
                 let callers = self.callers.iter().filter(|caller| caller.waits.is_some());
-                let idle = self
-                    .history
-                    .current()
-                    .map(|session| self.history.alive_at(session) + Duration::from_secs(2_040));
+                let idle = self.history.current().map(|session| self.history.idles_out_at(session));
+                // Five minutes before is too late for what can be sent once.
+                let late = idle.map(|idle| idle.saturating_sub(FIVE_MINUTES));
                 let slot = |stamp: Stamp| stamp.at + Duration::from_millis(250);
                 let edges = callers
                     .flat_map(|caller| {
@@ -257,6 +323,7 @@ impl World {
                     .flatten()
                     .chain(self.history.lapses())
                     .chain(idle)
+                    .chain(late)
                     .chain(self.retry_at());
                 let mut edges: Vec<_> = edges.filter(|edge| *edge > now).collect();
                 edges.sort();
@@ -268,7 +335,7 @@ impl World {
                 };
                 then.saturating_sub(now)
             }
-        };
+        });
     }
 
     fn beat(&mut self) {
@@ -278,7 +345,7 @@ impl World {
         let Some(id) = self.sign_in_ids.get(at).copied() else {
             return;
         };
-        self.history.sign_ins[at].last_beat = self.now;
+        self.history.sign_ins[at].last_beat = self.now();
         let now = self.tell_time();
         self.session.beat(id, now);
     }
@@ -288,8 +355,7 @@ impl World {
         self.pump_begins();
         let now = self.tell_time();
         let current = self.history.current().map(|session| session.sign_in);
-        self.history.epoch += 1;
-        self.history.end_session();
+        self.history.sign_out();
         let (logout, wake) = self.session.sign_out(now);
         rule(
             was_unnoticed || logout.is_some() == current.is_some(),
@@ -303,19 +369,8 @@ impl World {
         }
     }
 
-    pub fn replace(&mut self, token: bool, told: bool) -> Result<(), Broken> {
-        let version = self.history.version + 1;
-        let other: Principal = principal(version, token);
-        if self.history.sign_in_in_flight().is_some() {
-            self.seen.add(Seen::REPLACED_MID_SIGN_IN);
-        }
-        self.session.account().replace_principal(other);
-        self.history.version = version;
-        self.history.token = token;
-        self.unnoticed = true;
-        if !told {
-            return Ok(());
-        }
+    /// The session is told that the principal is another, instead of noticing it by itself.
+    pub fn told_of_replacement(&mut self) -> Result<(), Broken> {
         self.pump_begins();
         let now = self.tell_time();
         let wake = self.session.credentials_replaced(now);

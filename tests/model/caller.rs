@@ -4,17 +4,89 @@ use std::time::Duration;
 
 use bill_session_core::{Call, CallId};
 
+use super::action::Operation;
 use super::facts::Stamp;
+use super::history::Purpose;
+
+/// The time that a session has to have left for an upload that can be sent once.
+pub const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 
 /// What a caller is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    Call,
+    Call(Operation),
+    Upload {
+        once: bool,
+    },
+    Challenge,
+    /// The answer to a challenge that was made for the session of this number.
+    Validate {
+        session: usize,
+        remember: bool,
+    },
+    StepUp,
+    ListOrgs,
     SignIn,
     Lease(Duration),
     Renewal,
     KeepAlive,
     Logout,
+}
+
+impl Task {
+    /// Whether it needs a session, with a slot or without.
+    pub fn needs_session(self) -> bool {
+        !matches!(self, Self::ListOrgs | Self::Logout)
+    }
+
+    /// Whether it needs a session and a slot.
+    pub fn is_sent_with_session(self) -> bool {
+        self.needs_session() && !matches!(self, Self::SignIn | Self::Lease(_) | Self::Renewal)
+    }
+
+    /// Whether it may sign in when it finds no session.
+    pub fn may_sign_in(self) -> bool {
+        self.needs_session() && !matches!(self, Self::KeepAlive | Self::Validate { .. })
+    }
+
+    /// Whether it is told how one attempt to sign in has ended, whatever the end.
+    pub fn is_explicit(self) -> bool {
+        matches!(self, Self::SignIn | Self::Renewal | Self::KeepAlive)
+    }
+
+    /// Whether it is a caller's use of the session or of the credentials.
+    pub fn is_use(self) -> bool {
+        !self.is_explicit() && !matches!(self, Self::Lease(_) | Self::Logout)
+    }
+
+    /// Whether nobody minds if it is done twice.
+    pub fn only_reads(self) -> bool {
+        matches!(self, Self::Call(operation) if operation.only_reads())
+    }
+
+    /// Whether it is sent again after a refusal before which nothing was done.
+    pub fn can_be_repeated(self) -> bool {
+        self.is_use() && !matches!(self, Self::Upload { once: true } | Self::Validate { .. })
+    }
+
+    /// The longest time for its exchange.
+    pub fn limit(self) -> Duration {
+        Duration::from_secs(if matches!(self, Self::Upload { .. }) { 600 } else { 60 })
+    }
+
+    /// Its deadline, unless it is given one of its own.
+    pub fn patience(self) -> Duration {
+        Duration::from_secs(if matches!(self, Self::Upload { .. }) { 720 } else { 120 })
+    }
+
+    pub fn purpose(self) -> Purpose {
+        match self {
+            Self::Logout => Purpose::Logout,
+            Self::KeepAlive => Purpose::KeepAlive,
+            Self::ListOrgs => Purpose::ListOrgs,
+            _ => Purpose::Call,
+        }
+    }
 }
 
 /// The failure that a caller has waited for, and is to be told of.
@@ -25,6 +97,17 @@ pub enum Told {
     Foreign,
     Overdue,
     SessionsRefused,
+}
+
+/// What there is to be had, so that it is worth being woken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// A session.
+    pub signed_in: bool,
+    /// BILL has refused for good.
+    pub refused: bool,
+    /// The hour's calls are certainly open.
+    pub calls_are_open: bool,
 }
 
 /// A caller; its place among the callers is its place in line, for life.
@@ -42,13 +125,15 @@ pub struct Caller {
     pub last_step: Stamp,
     /// It was woken, and has not stepped since.
     pub woken: Option<Stamp>,
-    /// There was a session then.
-    pub woken_for_session: bool,
+    /// What there was to be had then.
+    pub woken_amid: Circumstances,
     pub told: Option<Told>,
-    /// It backs off from a 1322, at least and at most until then.
+    /// It backs off, at least and at most until then.
     pub not_before: (Duration, Duration),
+    /// How often it was sent again: after BDC_1109, after BDC_1322, after a lost outcome.
     pub replays: usize,
     pub contentions: usize,
+    pub losses: usize,
     /// The sign-in that it began.
     pub began: Option<usize>,
     pub frozen: bool,

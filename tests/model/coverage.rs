@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The situations that every run has to meet in at least one case of a hundred.
-const SITUATIONS: [(Seen, &str); 12] = [
+const SITUATIONS: [(Seen, &str); 27] = [
     (Seen::IDLE_EXPIRY, "idle expiry"),
     (Seen::REPLAY, "1109 replayed"),
     (Seen::LATE_INVALID, "late 1109 of an old generation"),
@@ -16,11 +16,26 @@ const SITUATIONS: [(Seen, &str); 12] = [
     (Seen::REPLACED_MID_SIGN_IN, "credentials replaced in mid sign-in"),
     (Seen::LAPSED, "an assigned slot that lapsed"),
     (Seen::LEFT_THE_MIDDLE, "a waiter that left the middle of the line"),
+    (Seen::READ_AGAIN, "a read sent again after a lost outcome"),
+    (Seen::TRIES_SPENT, "a read given up after its last try"),
+    (Seen::WRITE_LOST, "a write lost that a read would have survived"),
+    (Seen::SENT_ONCE, "an upload of once refused or lost"),
+    (Seen::MORE_TIME, "a sign-in to have five minutes left"),
+    (Seen::TRUSTED, "a session trusted"),
+    (Seen::TRUST_LOST, "trust lost"),
+    (Seen::REMEMBERED, "a sign-in with a remembered device"),
+    (Seen::SESSION_CHANGED, "a challenge of an earlier session"),
+    (Seen::LISTED, "organisations listed"),
+    (Seen::LIST_REFUSED, "credentials refused to a list of organisations"),
+    (Seen::LIST_HELD_BACK, "a list of organisations held back by the budget"),
+    (Seen::TRIED_ELSEWHERE, "waiting while another organisation signs in"),
+    (Seen::TAKEN_OVER, "a silent organisation's try taken over by another"),
+    (Seen::REFUSED_ELSEWHERE, "refused by what another organisation was told"),
 ];
 
 /// What was met in one case.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Seen(u16);
+pub struct Seen(u64);
 
 impl Seen {
     pub const IDLE_EXPIRY: Self = Self(1);
@@ -35,9 +50,30 @@ impl Seen {
     pub const REPLACED_MID_SIGN_IN: Self = Self(1 << 9);
     pub const LAPSED: Self = Self(1 << 10);
     pub const LEFT_THE_MIDDLE: Self = Self(1 << 11);
+    pub const READ_AGAIN: Self = Self(1 << 12);
+    pub const TRIES_SPENT: Self = Self(1 << 13);
+    pub const WRITE_LOST: Self = Self(1 << 14);
+    pub const SENT_ONCE: Self = Self(1 << 15);
+    pub const MORE_TIME: Self = Self(1 << 16);
+    pub const TRUSTED: Self = Self(1 << 17);
+    pub const TRUST_LOST: Self = Self(1 << 18);
+    pub const REMEMBERED: Self = Self(1 << 19);
+    pub const SESSION_CHANGED: Self = Self(1 << 20);
+    pub const LISTED: Self = Self(1 << 21);
+    pub const LIST_REFUSED: Self = Self(1 << 22);
+    pub const LIST_HELD_BACK: Self = Self(1 << 23);
+    pub const TRIED_ELSEWHERE: Self = Self(1 << 24);
+    pub const TAKEN_OVER: Self = Self(1 << 25);
+    pub const REFUSED_ELSEWHERE: Self = Self(1 << 26);
 
     pub fn add(&mut self, other: Self) {
         self.0 |= other.0;
+    }
+
+    pub fn add_if(&mut self, seen: bool, other: Self) {
+        if seen {
+            self.add(other);
+        }
     }
 
     fn has(self, other: Self) -> bool {

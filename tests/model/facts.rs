@@ -75,17 +75,6 @@ impl Log {
         Some((at + asked.max(step / 2), at + asked.max(step)))
     }
 
-    /// Whether BILL refused for good, and nothing has lifted it since.
-    pub fn is_refused(&self) -> bool {
-        let telling = |fact: &Fact| match fact {
-            Fact::Refused { .. } => Some(true),
-            // BILL has accepted the credentials, whoever wants the session.
-            Fact::Stored | Fact::Orphaned | Fact::Replaced => Some(false),
-            _ => None,
-        };
-        self.facts.iter().rev().find_map(|(_, fact)| telling(fact)).unwrap_or(false)
-    }
-
     /// Failed attempts since a session has proved itself.
     fn failures(&self) -> usize {
         let mut unproven = 0;

@@ -1,9 +1,13 @@
-//! What was sent, answered and signed in, and what follows for the session.
+//! What was sent, answered and signed in, and what follows for the session of one organisation.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::action::{Limits, Reply};
+use bill_session_core::Why;
+
+use super::action::{Reply, Setup};
 use super::facts::{Fact, Log, Stamp};
+use super::shared::{Refusal, Shared};
 
 /// A sign-in that was sent.
 #[derive(Debug)]
@@ -14,6 +18,8 @@ pub struct SignIn {
     /// How many sign-outs there had been.
     pub epoch: usize,
     pub last_beat: Duration,
+    /// It carried what BILL remembers a device by.
+    pub with_device: bool,
     pub in_flight: bool,
     /// It brought a session, wanted or not.
     pub brought: bool,
@@ -29,14 +35,21 @@ pub struct Session {
     /// It does not expire by itself.
     pub endless: bool,
     pub proven: bool,
+    /// What BILL has said of its trust.
+    pub trusted: Option<bool>,
     pub over: bool,
 }
 
-/// A request that left with a session: a call's, a logout's, or one under a lease.
+/// A request that left: a call's, a logout's, or one under a lease.
 #[derive(Debug)]
 pub struct Exchange {
-    pub who: Option<usize>,
-    pub session: usize,
+    pub who: usize,
+    /// The session that it left with; a list of organisations leaves without.
+    pub session: Option<usize>,
+    /// Which credentials were in use then.
+    pub version: usize,
+    /// It went to v3.
+    pub v3: bool,
     pub sent: Duration,
     pub limit: Duration,
     pub reply: Option<Reply>,
@@ -53,37 +66,52 @@ pub enum Purpose {
     Logout,
     /// A program's own request, which counts in no budget.
     Lease,
+    /// Counts as a sign-in.
+    ListOrgs,
 }
 
 #[derive(Debug)]
 pub struct History {
-    limits: Limits,
+    /// Which organisation it is the history of.
+    organization: usize,
+    shared: Rc<Shared>,
+    /// For how long a session can be idle.
+    idle: Duration,
     order: usize,
+    /// Which credentials the organisation has noticed.
     pub version: usize,
-    pub token: bool,
     pub epoch: usize,
     pub sign_ins: Vec<SignIn>,
     pub sessions: Vec<Session>,
     pub exchanges: Vec<Exchange>,
     pub log: Log,
-    sign_ins_closed_until: Duration,
-    calls_closed_until: Duration,
+    /// BDC_1105 or BDC_1107, unless something has been accepted since.
+    pub refusal: Option<Refusal>,
+    /// What makes the next sign-in necessary, if the session does not just idle out.
+    pub why: Why,
+    /// Whether the last session of which BILL said anything was trusted.
+    was_trusted: bool,
+    /// How often the loss of trust was to be told.
+    pub trust_lost: usize,
 }
 
 impl History {
-    pub fn new(limits: Limits, token: bool) -> Self {
+    pub fn new(organization: usize, setup: &Setup, shared: Rc<Shared>) -> Self {
         Self {
-            limits,
+            organization,
+            shared,
+            idle: Duration::from_secs(60 * setup.idle_minutes),
             order: 0,
             version: 0,
-            token,
             epoch: 0,
             sign_ins: Vec::new(),
             sessions: Vec::new(),
             exchanges: Vec::new(),
             log: Log::default(),
-            sign_ins_closed_until: Duration::ZERO,
-            calls_closed_until: Duration::ZERO,
+            refusal: None,
+            why: Why::First,
+            was_trusted: false,
+            trust_lost: 0,
         }
     }
 
@@ -106,18 +134,21 @@ impl History {
     /// request with it that was answered in BILL's form.
     pub fn alive_at(&self, session: &Session) -> Duration {
         let answered = |exchange: &&Exchange| {
-            exchange.session == session.sign_in
+            exchange.session == Some(session.sign_in)
                 && exchange.reply.is_some_and(Reply::restarts_the_timer)
         };
         let sent = self.exchanges.iter().filter(answered).map(|exchange| exchange.sent);
         sent.fold(self.sign_ins[session.sign_in].began, Duration::max)
     }
 
-    /// The session that can be used, if there is one with more than `left` of its 34 idle minutes.
+    /// When the session has been idle for too long.
+    pub fn idles_out_at(&self, session: &Session) -> Duration {
+        self.alive_at(session) + self.idle
+    }
+
+    /// The session that can be used, if there is one with more than `left` of its idle time.
     pub fn usable(&self, now: Duration, left: Duration) -> Option<&Session> {
-        let fresh = |session: &&Session| {
-            session.endless || now + left < self.alive_at(session) + Duration::from_secs(2_040)
-        };
+        let fresh = |session: &&Session| session.endless || now + left < self.idles_out_at(session);
         self.current().filter(fresh)
     }
 
@@ -140,48 +171,39 @@ impl History {
             .chain(sign_in.map(|began| began + Duration::from_secs(35)))
     }
 
-    /// Sign-ins sent in the hour before `now`.
-    pub fn sign_ins_of_the_hour(&self, now: Duration) -> usize {
-        let recent = |sign_in: &&SignIn| now < sign_in.began + Duration::from_secs(3_600);
-        self.sign_ins.iter().filter(recent).count()
+    /// Refusals for good, of the principal, the key and the organisation, that nothing has lifted.
+    pub fn refusals(&self) -> impl Iterator<Item = Refusal> {
+        let (principal, key) = (self.shared.principal().refusal, self.shared.key().refusal);
+        [self.refusal, principal, key].into_iter().flatten()
     }
 
-    /// From when on BILL's own word allows a sign-in, and from when on the hour's budget does.
-    pub fn sign_ins_open_at(&self, now: Duration) -> [Duration; 2] {
-        let most = self.limits.sign_ins as usize;
-        let spent = self.sign_ins_of_the_hour(now) >= most;
-        let budget = match self.sign_ins.len().checked_sub(most) {
-            Some(oldest) if spent => self.sign_ins[oldest].began + Duration::from_secs(3_600),
-            _ => now,
-        };
-        [self.sign_ins_closed_until.max(now), budget]
+    pub fn is_refused(&self) -> bool {
+        self.refusals().next().is_some()
     }
 
-    /// Whether the hour's calls are certainly open, as far as both BILL and the budget go.
-    pub fn calls_are_open(&self, now: Duration) -> bool {
-        // The budget counts by minutes, so that the oldest may count for a minute too long.
-        let recent = self.calls_within(now, Duration::from_secs(3_660), true);
-        now >= self.calls_closed_until && recent < self.limits.calls as usize
+    /// BILL refused for good, with this code.
+    pub fn refuse(&mut self, code: u16) {
+        self.order += 1;
+        let refusal = Refusal { organization: self.organization, order: self.order };
+        match code {
+            1101 => self.shared.principal().refuse(refusal),
+            1102 => self.shared.key().refusal = Some(refusal),
+            _ => self.refusal = Some(refusal),
+        }
     }
 
-    /// Whether the hour's calls are certainly closed.
-    pub fn calls_are_closed(&self, now: Duration) -> bool {
-        let recent = self.calls_within(now, Duration::from_secs(3_600), false);
-        now < self.calls_closed_until || recent >= self.limits.calls as usize
+    /// BILL has accepted the credentials at a sign-in.
+    pub fn accept(&mut self) {
+        self.shared.principal().accept(self.shared.now());
+        self.shared.key().refusal = None;
+        self.refusal = None;
     }
 
-    fn calls_within(&self, now: Duration, span: Duration, logouts: bool) -> usize {
-        let counts = |exchange: &Exchange| match exchange.purpose {
-            Purpose::Call | Purpose::KeepAlive => true,
-            Purpose::Logout => logouts,
-            Purpose::Lease => false,
-        };
-        let recent = |exchange: &&Exchange| counts(exchange) && now < exchange.sent + span;
-        self.exchanges.iter().filter(recent).count()
-    }
-
-    pub fn close_sign_ins(&mut self, until: Duration) {
-        self.sign_ins_closed_until = self.sign_ins_closed_until.max(until);
+    /// The sign-in in flight is over, in whatever way.
+    pub fn sign_in_is_over(&mut self, number: usize) {
+        if std::mem::take(&mut self.sign_ins[number].in_flight) {
+            self.shared.principal().is_not_tried_any_more(self.organization);
+        }
     }
 
     /// What an answer to a request with a session says of that session.
@@ -190,22 +212,22 @@ impl History {
     pub fn hear(&mut self, exchange: usize, reply: Reply, now: Duration) -> bool {
         self.exchanges[exchange].reply = Some(reply);
         self.exchanges[exchange].open = false;
-        if let Reply::HourSpent(left) = reply {
-            let left = Duration::from_secs(left.map_or(3_600, u64::from));
-            self.calls_closed_until = self.calls_closed_until.max(now + left);
+        if let Some(left) = reply.hour_left() {
+            self.shared.key().close_calls(now + left);
         }
         let about = self.exchanges[exchange].session;
         let Some(session) = self.sessions.last_mut() else {
             return false;
         };
-        if session.over || session.sign_in != about {
+        if session.over || Some(session.sign_in) != about {
             return false;
         }
         if reply.restarts_the_timer() && !session.proven {
             session.proven = true;
             self.log.push(now, Fact::Proved);
-        } else if matches!(reply, Reply::Code(1109, _)) {
+        } else if reply.is(1109) {
             session.over = true;
+            self.why = Why::Invalid;
             let proven = session.proven;
             self.log.push(now, Fact::Invalid { proven });
             return !proven && self.log.unproven() > 1;
@@ -213,15 +235,66 @@ impl History {
         false
     }
 
+    /// What an answer to a list of organisations says of the credentials that it was asked with.
+    pub fn hear_of_organizations(&mut self, exchange: usize, reply: Reply, now: Duration) {
+        let Exchange { version, .. } = self.exchanges[exchange];
+        self.exchanges[exchange].reply = Some(reply);
+        self.exchanges[exchange].open = false;
+        if let Some(left) = reply.hour_left() {
+            self.shared.key().close_sign_ins(now + left);
+        }
+        let current = version == self.version;
+        match reply {
+            _ if reply.is_done() => {
+                if current {
+                    self.shared.principal().accept(now);
+                }
+                self.shared.key().refusal = None;
+            }
+            Reply::Code(1101, _) if current => self.refuse(1101),
+            Reply::Code(1102, _) => self.refuse(1102),
+            _ => {}
+        }
+    }
+
+    /// BILL said whether a session is trusted, or it goes without saying.
+    pub fn say_trusted(&mut self, about: usize, trusted: bool) {
+        let Some(session) = self.sessions.last_mut() else {
+            return;
+        };
+        if session.over || session.sign_in != about {
+            return;
+        }
+        session.trusted = Some(trusted);
+        let was_trusted = std::mem::replace(&mut self.was_trusted, trusted);
+        self.trust_lost += usize::from(was_trusted && !trusted);
+    }
+
+    /// The session is of no use any more, and another cannot be made yet.
+    pub fn give_up_session(&mut self) {
+        if self.current().is_some() {
+            self.why = Why::IdledOut;
+        }
+        self.end_session();
+    }
+
     /// A sign-in leaves; whatever session there was is not used any more.
     pub fn begin_sign_in(&mut self, now: Duration) -> usize {
+        if self.current().is_some() {
+            let usable = self.usable(now, Duration::ZERO).is_some();
+            self.why = if usable { Why::MoreTime } else { Why::IdledOut };
+        }
         self.end_session();
         self.log.push(now, Fact::Began);
+        self.shared.key().count_sign_in(now);
+        self.shared.principal().is_tried(self.organization, now);
+        let device = self.shared.principal().device;
         self.sign_ins.push(SignIn {
             began: now,
             version: self.version,
             epoch: self.epoch,
             last_beat: now,
+            with_device: device.is_some(),
             in_flight: true,
             brought: false,
             waiters: Vec::new(),
@@ -230,16 +303,47 @@ impl History {
     }
 
     /// The sign-in in flight brought a session.
-    pub fn store(&mut self, sign_in: usize, now: Duration) {
+    pub fn store(&mut self, sign_in: usize, trusted: Option<bool>, now: Duration) {
         self.log.push(now, Fact::Stored);
+        self.accept();
+        let endless = self.shared.principal().token;
         let stored = self.stamp(now);
         self.sessions.push(Session {
             sign_in,
             stored,
-            endless: self.token,
+            endless,
             proven: false,
+            trusted: None,
             over: false,
         });
+        // Without a device no session comes back trusted.
+        let lost = self.was_trusted && !self.sign_ins[sign_in].with_device;
+        if let Some(trusted) = trusted.or(lost.then_some(false)) {
+            self.say_trusted(sign_in, trusted);
+        }
+    }
+
+    /// The program signed out.
+    pub fn sign_out(&mut self) {
+        self.epoch += 1;
+        if self.current().is_some() {
+            self.why = Why::SignedOut;
+        }
+        self.was_trusted = false;
+        self.end_session();
+    }
+
+    /// Other credentials are in use.
+    pub fn replaced(&mut self, now: Duration) {
+        if let Some(at) = self.sign_in_in_flight() {
+            self.sign_in_is_over(at);
+        }
+        self.version = self.shared.principal().version;
+        self.why = Why::CredentialsReplaced;
+        self.was_trusted = false;
+        self.refusal = None;
+        self.end_session();
+        self.log.push(now, Fact::Replaced);
     }
 
     pub fn end_session(&mut self) {

@@ -15,12 +15,18 @@ mod drain;
 mod facts;
 mod heard;
 mod history;
+mod key;
 mod laws;
 mod order;
+mod organization;
+mod principal;
+mod shared;
 mod steps;
 mod world;
 
-pub use action::{Action, Case, Limits, Patience, Renewing, Reply, Setup, Time, What, case};
+pub use action::{
+    Action, Case, Limits, Operation, Patience, Renewing, Reply, Setup, Time, What, case,
+};
 pub use coverage::Coverage;
 pub use world::World;
 

@@ -6,31 +6,30 @@ use super::caller::{Caller, Task};
 use super::check::{Broken, rule};
 use super::coverage::Seen;
 use super::facts::Stamp;
-use super::world::World;
+use super::organization::Organization;
 
 /// A slot that is not taken up for so long passes on.
 const ASSIGNED: Duration = Duration::from_millis(250);
 
 /// Callers that came earlier, still wait, and could use what this one gets.
-pub fn rivals(world: &World, who: usize, to_sign_in: bool) -> Vec<usize> {
-    let (history, now) = (&world.history, world.now);
-    let task = world.callers[who].task;
-    let needs_sign_in = |left| history.usable(now, left).is_none();
+pub fn rivals(org: &Organization, who: usize, to_sign_in: bool) -> Vec<usize> {
+    let (history, now) = (&org.history, org.now());
+    let task = org.callers[who].task;
+    let needs_sign_in = |task| history.usable(now, org.time_needed(task)).is_none();
+    let calls_are_open = org.shared.key().calls_are_open(now);
     let could_use = |earlier: usize| {
-        let caller = &world.callers[earlier];
+        let caller = &org.callers[earlier];
         match caller.task {
-            Task::Logout => true,
-            _ if task == Task::Logout || caller.epoch != history.epoch => false,
-            Task::Call if !to_sign_in => true,
-            Task::KeepAlive => !to_sign_in,
-            Task::Lease(left) => to_sign_in && needs_sign_in(left) && !history.log.is_refused(),
-            _ => {
-                let may = !history.log.is_refused() || world.may_try(earlier);
-                to_sign_in && needs_sign_in(Duration::ZERO) && may
-            }
+            earlier if !earlier.needs_session() => true,
+            _ if !task.needs_session() || caller.epoch != history.epoch => false,
+            Task::Validate { .. } | Task::KeepAlive => !to_sign_in,
+            earlier if !to_sign_in => earlier.is_sent_with_session() && !needs_sign_in(earlier),
+            earlier if !needs_sign_in(earlier) => false,
+            task if task.is_sent_with_session() && !calls_are_open => false,
+            _ => !history.is_refused() || org.may_try(earlier),
         }
     };
-    let mut earlier = world.among(|caller| caller.waits.is_some());
+    let mut earlier = org.among(|caller| caller.waits.is_some());
     earlier.retain(|earlier| *earlier < who && could_use(*earlier));
     earlier
 }
@@ -38,17 +37,17 @@ pub fn rivals(world: &World, who: usize, to_sign_in: bool) -> Vec<usize> {
 /// A caller that gets its turn does not overtake one that came earlier, could use it, and is being
 /// polled: one that has stepped before and was not woken since.
 pub fn first_come_first_served(
-    world: &mut World,
+    org: &mut Organization,
     rivals: &[usize],
     since: Stamp,
     to_sign_in: bool,
 ) -> Result<(), Broken> {
     for earlier in rivals {
-        let caller = &world.callers[*earlier];
+        let caller = &org.callers[*earlier];
         let backs_off = caller.not_before.1 > since.at;
         match caller.woken {
-            Some(woken) if world.now >= woken.at + ASSIGNED && !to_sign_in => {
-                world.seen.add(Seen::LAPSED);
+            Some(woken) if org.now() >= woken.at + ASSIGNED && !to_sign_in => {
+                org.seen.add(Seen::LAPSED);
             }
             Some(_) => {}
             None => rule(
@@ -61,34 +60,39 @@ pub fn first_come_first_served(
 }
 
 /// Whoever is to end learns it at once, and not when it looks again.
-pub fn whoever_is_to_end_is_woken(world: &World) -> Result<(), Broken> {
-    let refused =
-        world.history.log.is_refused() && world.history.usable(world.now, Duration::ZERO).is_none();
-    for (who, caller) in asleep(world) {
-        if caller.task == Task::Logout {
+pub fn whoever_is_to_end_is_woken(org: &Organization) -> Result<(), Broken> {
+    let signed_in = org.history.usable(org.now(), Duration::ZERO).is_some();
+    // Of what another organisation was told, one learns when one looks again.
+    let refusals = org.history.refusals().filter(|refusal| refusal.organization == org.number);
+    let refused = refusals.map(|refusal| refusal.order).max().filter(|_| !signed_in);
+    for (who, caller) in asleep(org) {
+        if !caller.task.needs_session() {
             continue;
         }
-        rule(caller.epoch == world.history.epoch, "a sign-out wakes everyone")?;
+        rule(caller.epoch == org.history.epoch, "a sign-out wakes everyone")?;
         rule(caller.told.is_none(), "a failed sign-in wakes everyone who waited for it")?;
-        rule(!refused || world.may_try(who), "a refusal for good wakes everyone")?;
+        rule(
+            refused.is_none_or(|order| order < caller.last_step.order) || org.may_try(who),
+            "a refusal for good wakes everyone",
+        )?;
     }
     Ok(())
 }
 
 /// Nobody sleeps while there is a session, a slot or a sign-in to be had.
-pub fn nobody_waits_for_what_is_there(world: &mut World) -> Result<(), Broken> {
-    let woken = world.among(|caller| caller.waits.is_some() && caller.woken.is_some());
-    let free = world.setup.slots.saturating_sub(world.history.slots_in_use(world.now));
-    let Some((needed, sentence)) = what_lies_idle(world, free)? else {
-        world.idle = Idle::default();
+pub fn nobody_waits_for_what_is_there(org: &mut Organization) -> Result<(), Broken> {
+    let woken = org.among(|caller| caller.waits.is_some() && caller.woken.is_some());
+    let free = org.setup.slots.saturating_sub(org.history.slots_in_use(org.now()));
+    let Some((needed, sentence)) = what_lies_idle(org, free)? else {
+        org.idle = Idle::default();
         return Ok(());
     };
     // A caller that was woken may have been promised what lies idle; for 250 ms each.
-    if world.now >= world.idle.since + ASSIGNED || world.idle.rounds == 0 {
-        world.idle.rounds += 1;
-        world.idle.since = world.now;
+    if org.now() >= org.idle.since + ASSIGNED || org.idle.rounds == 0 {
+        org.idle.rounds += 1;
+        org.idle.since = org.now();
     }
-    rule(needed <= woken.len() && world.idle.rounds <= woken.len(), sentence)
+    rule(needed <= woken.len() && org.idle.rounds <= woken.len(), sentence)
 }
 
 /// For how long something has been idle that only a promise can explain.
@@ -99,27 +103,30 @@ pub struct Idle {
 }
 
 /// What somebody sleeps for though it is there, and how many promises would explain it.
-fn what_lies_idle(world: &World, free: usize) -> Result<Option<(usize, &'static str)>, Broken> {
-    let (history, now) = (&world.history, world.now);
-    let paused = match (world.retry_at(), history.log.pause()) {
+fn what_lies_idle(
+    org: &Organization,
+    free: usize,
+) -> Result<Option<(usize, &'static str)>, Broken> {
+    let (history, now) = (&org.history, org.now());
+    let paused = match (org.retry_at(), history.log.pause()) {
         (Some(retry_at), _) => retry_at > now,
         (None, Some((_, latest))) => latest > now,
         (None, None) => false,
     };
-    let open = history.sign_ins_open_at(now) == [now; 2];
+    let open = org.shared.key().sign_ins_open_at(now) == [now; 2] && !org.is_tried_elsewhere();
+    let calls_are_open = org.shared.key().calls_are_open(now);
     let sign_in_is_due = open && !paused && history.sign_in_in_flight().is_none();
-    for (who, caller) in asleep(world) {
-        let left = match caller.task {
-            Task::Lease(left) => left,
-            _ => Duration::ZERO,
-        };
-        let session = history.usable(now, left);
+    for (who, caller) in asleep(org) {
+        let session = history.usable(now, org.time_needed(caller.task));
         let usable = session.is_some();
         let backs_off = caller.not_before.1 > now;
         let idle = match caller.task {
-            Task::Logout => Some((free, "a logout does not wait while a slot is free")),
-            Task::Call | Task::KeepAlive if usable => {
-                let may = !backs_off && history.calls_are_open(now);
+            task if !task.needs_session() => {
+                let may = !backs_off;
+                may.then_some((free, "who needs only a slot does not wait while one is free"))
+            }
+            task if usable && task.is_sent_with_session() => {
+                let may = !backs_off && calls_are_open;
                 may.then_some((free, "no slot lies idle while a caller waits that could use it"))
             }
             _ if usable => {
@@ -130,8 +137,10 @@ fn what_lies_idle(world: &World, free: usize) -> Result<Option<(usize, &'static 
                 )?;
                 None
             }
+            // A session is of no use to a call that could not be made with it.
+            task if task.is_sent_with_session() && !calls_are_open => None,
             _ => {
-                let may = !backs_off && (!history.log.is_refused() || world.may_try(who));
+                let may = !backs_off && (!history.is_refused() || org.may_try(who));
                 (sign_in_is_due && may).then_some((1, "somebody signs in when that is due"))
             }
         };
@@ -143,7 +152,7 @@ fn what_lies_idle(world: &World, free: usize) -> Result<Option<(usize, &'static 
 }
 
 /// Those who wait and were not woken since their last step.
-fn asleep(world: &World) -> impl Iterator<Item = (usize, &Caller)> {
-    let callers = world.callers.iter().enumerate();
+fn asleep(org: &Organization) -> impl Iterator<Item = (usize, &Caller)> {
+    let callers = org.callers.iter().enumerate();
     callers.filter(|(_, caller)| caller.waits.is_some() && caller.woken.is_none())
 }

@@ -1,12 +1,18 @@
 //! A client of either adapter, with one blocking face.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bill_session_core::{Error, Misuse, Phase, Principal};
+use bill_session_core::{Error, Misuse, OrgId, Phase, Principal, RememberedDevice, Retry, Status};
 use bytes::Bytes;
-use http::Request;
+use http::{Method, Request};
 use serde_json::Value;
 use tokio::runtime::Handle;
+
+use crate::events::Events;
+use crate::mfa::Challenge;
+use crate::upload::{self, Upload};
 
 /// Which adapter a scenario runs over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +44,14 @@ pub enum Op {
         /// Another page size than 999.
         page_size: Option<usize>,
     },
+    /// One v3 call.
+    V3(V3),
+    /// A whole v3 list, read by following its cursors.
+    V3List(V3),
+    /// The organisations that the user belongs to.
+    ListOrgs,
+    /// A file.
+    Upload(Upload),
     /// An explicit sign-in.
     SignIn,
     /// A sign-out.
@@ -62,13 +76,79 @@ impl Op {
         Self::List { entity: entity.to_owned(), page_size: None }
     }
 
+    /// A v3 call without a document.
+    pub fn v3(method: Method, path: &str) -> Self {
+        Self::V3(V3::new(method, path))
+    }
+
+    /// A v3 GET.
+    pub fn get(path: &str) -> Self {
+        Self::v3(Method::GET, path)
+    }
+
+    /// A v3 call with a document to send.
+    pub fn v3_json(method: Method, path: &str, body: Value) -> Self {
+        Self::V3(V3 { body: Some(body), ..V3::new(method, path) })
+    }
+
+    /// A whole v3 list.
+    pub fn v3_list(path: &str) -> Self {
+        Self::V3List(V3::new(Method::GET, path))
+    }
+
+    /// The same v3 call or list with one more pair of its query.
+    #[must_use]
+    pub fn query(mut self, key: &str, value: impl fmt::Display) -> Self {
+        match &mut self {
+            Self::V3(v3) | Self::V3List(v3) => v3.query.push((key.to_owned(), value.to_string())),
+            other => panic!("{other:?} has no query"),
+        }
+        self
+    }
+
     /// The same call with a deadline of its own.
     #[must_use]
-    pub fn within(self, total: Duration) -> Self {
-        match self {
-            Self::Call { path, data, .. } => Self::Call { path, data, deadline: Some(total) },
-            other => other,
+    pub fn within(mut self, total: Duration) -> Self {
+        match &mut self {
+            Self::Call { deadline, .. } | Self::V3(V3 { deadline, .. }) => *deadline = Some(total),
+            other => panic!("{other:?} has no deadline of its own"),
         }
+        self
+    }
+
+    /// The same v3 call, sent again so often after its outcome was lost.
+    #[must_use]
+    pub fn retry(mut self, again: Retry) -> Self {
+        match &mut self {
+            Self::V3(v3) => v3.retry = Some(again),
+            other => panic!("{other:?} has no retries of its own"),
+        }
+        self
+    }
+}
+
+/// A v3 call, or a list.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct V3 {
+    /// The method.
+    pub method: Method,
+    /// Such as `/v3/vendors`.
+    pub path: String,
+    /// The pairs of its query.
+    pub query: Vec<(String, String)>,
+    /// The document.
+    pub body: Option<Value>,
+    /// Another deadline than the client's.
+    pub deadline: Option<Duration>,
+    /// Other retries than the client's.
+    pub retry: Option<Retry>,
+}
+
+impl V3 {
+    fn new(method: Method, path: &str) -> Self {
+        let (path, query) = (path.to_owned(), Vec::new());
+        Self { method, path, query, body: None, deadline: None, retry: None }
     }
 }
 
@@ -105,6 +185,105 @@ impl Client {
         }
     }
 
+    /// Sends a v3 call of any adapter's, and reads the answer into `T`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the adapter.
+    pub fn v3<T: serde::de::DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<T, Error> {
+        match self {
+            Self::Async(client, runtime) => runtime.block_on(client.v3(method, path).send()),
+            Self::Blocking(client) => client.v3(method, path).send(),
+        }
+    }
+
+    /// Asks for an MFA challenge.
+    ///
+    /// # Errors
+    ///
+    /// Those of the adapter.
+    pub fn challenge(&self) -> Result<Challenge, Error> {
+        match self {
+            Self::Async(client, runtime) => {
+                let challenge = runtime.block_on(client.mfa().challenge())?;
+                Ok(Challenge::Async(challenge, runtime.clone()))
+            }
+            Self::Blocking(client) => client.mfa().challenge().map(Challenge::Blocking),
+        }
+    }
+
+    /// Asks for an MFA challenge by the backup way.
+    ///
+    /// # Errors
+    ///
+    /// Those of the adapter.
+    pub fn challenge_by_backup(&self) -> Result<Challenge, Error> {
+        match self {
+            Self::Async(client, runtime) => {
+                let challenge = runtime.block_on(client.mfa().challenge_by_backup())?;
+                Ok(Challenge::Async(challenge, runtime.clone()))
+            }
+            Self::Blocking(client) => client.mfa().challenge_by_backup().map(Challenge::Blocking),
+        }
+    }
+
+    /// Raises the session with a device that is remembered.
+    ///
+    /// # Errors
+    ///
+    /// Those of the adapter.
+    pub fn step_up(&self, device: RememberedDevice) -> Result<(), Error> {
+        match self {
+            Self::Async(client, runtime) => runtime.block_on(client.mfa().step_up(device)),
+            Self::Blocking(client) => client.mfa().step_up(device),
+        }
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> Events {
+        match self {
+            Self::Async(client, runtime) => Events::Async(client.events(), runtime.clone()),
+            Self::Blocking(client) => Events::Blocking(client.events()),
+        }
+    }
+
+    /// The client of another organisation.
+    ///
+    /// # Errors
+    ///
+    /// Those of the adapter.
+    pub fn for_organization(&self, org_id: &str) -> Result<Self, Misuse> {
+        let org_id = OrgId::new(org_id).expect("an organisation");
+        Ok(match self {
+            Self::Async(client, runtime) => {
+                Self::Async(client.for_organization(org_id)?, runtime.clone())
+            }
+            Self::Blocking(client) => Self::Blocking(client.for_organization(org_id)?),
+        })
+    }
+
+    /// The device that BILL remembers the principal by.
+    pub fn remembered_device(&self) -> Option<Arc<RememberedDevice>> {
+        on_either!(self, client => client.account().remembered_device())
+    }
+
+    /// The session, its slots and its budgets.
+    pub fn status(&self) -> Status {
+        on_either!(self, client => client.session())
+    }
+
+    /// Whether MFA has made the present session trusted, as far as it is known.
+    pub fn trusted(&self) -> Option<bool> {
+        match self.phase() {
+            Phase::SignedIn { trusted, .. } => trusted,
+            phase => panic!("no session: {phase:?}"),
+        }
+    }
+
     /// A lease of at least so much time.
     ///
     /// # Errors
@@ -126,7 +305,7 @@ impl Client {
 
     /// What the session looks like.
     pub fn phase(&self) -> Phase {
-        on_either!(self, client => client.session())
+        on_either!(self, client => client.session().phase)
     }
 
     /// The user that BILL named.
@@ -162,6 +341,22 @@ impl Lease {
         match self {
             Self::Async(lease) => lease.session_id().expose_secret(),
             Self::Blocking(lease) => lease.session_id().expose_secret(),
+        }
+    }
+
+    /// The URL of its v3 API.
+    pub fn v3_api(&self) -> String {
+        match self {
+            Self::Async(lease) => lease.v3_api(),
+            Self::Blocking(lease) => lease.v3_api(),
+        }
+    }
+
+    /// The organisation that it is signed in to.
+    pub fn org_id(&self) -> Option<String> {
+        match self {
+            Self::Async(lease) => lease.org_id().map(ToString::to_string),
+            Self::Blocking(lease) => lease.org_id().map(ToString::to_string),
         }
     }
 
@@ -202,6 +397,35 @@ impl Lease {
     }
 }
 
+/// The same v3 call for either adapter, not sent yet.
+macro_rules! v3_of {
+    ($client:expr, $v3:expr) => {{
+        let v3 = $v3;
+        let mut call = $client.v3(v3.method.clone(), &v3.path);
+        for (key, value) in &v3.query {
+            call = call.query(key, value);
+        }
+        if let Some(body) = &v3.body {
+            call = call.json(body);
+        }
+        if let Some(total) = v3.deadline {
+            call = call.deadline(total);
+        }
+        if let Some(again) = v3.retry {
+            call = call.retry(again);
+        }
+        call
+    }};
+}
+
+/// The organisations as JSON, so that every operation ends in the same type.
+fn as_json(organizations: Vec<bill_session_core::Organization>) -> Value {
+    let named = organizations
+        .into_iter()
+        .map(|named| serde_json::json!({"orgId": named.org_id, "orgName": named.org_name}));
+    Value::Array(named.collect())
+}
+
 pub(crate) async fn run(client: &bill_async::Client, op: &Op) -> Result<Value, Error> {
     match op {
         Op::Call { path, data, deadline } => {
@@ -219,6 +443,10 @@ pub(crate) async fn run(client: &bill_async::Client, op: &Op) -> Result<Value, E
             };
             list.all().await.map(Value::Array)
         }
+        Op::V3(v3) => v3_of!(client, v3).send().await,
+        Op::V3List(v3) => v3_of!(client, v3).all().await.map(Value::Array),
+        Op::ListOrgs => client.list_orgs().await.map(as_json),
+        Op::Upload(upload) => upload::of_async(client, upload).send().await,
         Op::SignIn => client.sign_in().await.map(|()| Value::Null),
         Op::SignOut => client.sign_out().await.map(|()| Value::Null),
         Op::Lease => client.lease().await.map(|_| Value::Null),
@@ -242,6 +470,10 @@ pub(crate) fn run_here(client: &bill_blocking::Client, op: &Op) -> Result<Value,
             };
             list.all().map(Value::Array)
         }
+        Op::V3(v3) => v3_of!(client, v3).send(),
+        Op::V3List(v3) => v3_of!(client, v3).all().map(Value::Array),
+        Op::ListOrgs => client.list_orgs().map(as_json),
+        Op::Upload(upload) => upload::of_blocking(client, upload).send(),
         Op::SignIn => client.sign_in().map(|()| Value::Null),
         Op::SignOut => client.sign_out().map(|()| Value::Null),
         Op::Lease => client.lease().map(|_| Value::Null),

@@ -15,17 +15,23 @@ pub struct Readme;
 
 mod client;
 mod clock;
+mod events;
 mod herd;
+mod mfa;
 mod net;
+mod upload;
 mod world;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use client::{Adapter, Client, Lease, Op};
+pub use client::{Adapter, Client, Lease, Op, V3};
 pub use clock::WatchedClock;
+pub use events::Events;
 pub use herd::Herd;
-pub use net::{Silent, post, raw_exchange, read_request};
+pub use mfa::Challenge;
+pub use net::{Received, Recorder, Relay, Silent, post, raw_exchange, read_request};
+pub use upload::{Carried, Pattern, Target, Upload};
 pub use world::{Setup, World};
 
 /// One second.

@@ -6,11 +6,12 @@ use std::thread;
 use std::time::Duration;
 
 use bill_sandbox::{
-    DEMO_DEV_KEY, DEMO_ORG, DEMO_PASSWORD, DEMO_TOKEN_NAME, DEMO_TOKEN_VALUE, DEMO_USER, Sandbox,
-    Stats,
+    Builder, DEMO_DEV_KEY, DEMO_ORG, DEMO_PASSWORD, DEMO_TOKEN_NAME, DEMO_TOKEN_VALUE, DEMO_USER,
+    Sandbox, Stats,
 };
 use bill_session_core::{
-    Credentials, DevKey, Environment, Error, Lifetime, OrgId, Phase, Principal, Renewal,
+    AppKey, Credentials, DevKey, Environment, Error, Lifetime, OrgId, Phase, Principal, Renewal,
+    Retry, SignInWith,
 };
 use serde_json::Value;
 use tokio::runtime::{self, Runtime};
@@ -30,6 +31,8 @@ pub struct Setup {
     pub principal: Principal,
     /// The developer key.
     pub dev_key: String,
+    /// A partner's application key, in place of organisation and developer key.
+    pub app_key: Option<String>,
     /// The sandbox's vendors.
     pub vendors: usize,
     /// The sandbox's idle limit for token sessions.
@@ -54,6 +57,17 @@ pub struct Setup {
     pub call_cap: Option<usize>,
     /// The longest answer to a sign-in.
     pub sign_in_cap: Option<usize>,
+    /// How often a lost call that only reads is sent again; never, since the scenarios are about
+    /// single exchanges unless they say otherwise.
+    pub retry: Retry,
+    /// The API to sign in with.
+    pub sign_in_with: SignInWith,
+    /// The client's own budget of sign-ins.
+    pub sign_ins_an_hour: Option<u32>,
+    /// The client's own budget of calls.
+    pub calls_an_hour: Option<u32>,
+    /// More settings of the sandbox.
+    pub sandbox: fn(Builder) -> Builder,
     /// The system's clock in place of one that is moved.
     pub real_time: bool,
 }
@@ -64,6 +78,7 @@ impl Default for Setup {
             origin: None,
             principal: World::user(),
             dev_key: DEMO_DEV_KEY.to_owned(),
+            app_key: None,
             vendors: 3,
             token_idle_limit: None,
             max_in_flight: None,
@@ -76,6 +91,11 @@ impl Default for Setup {
             sign_in_limit: None,
             call_cap: None,
             sign_in_cap: None,
+            retry: Retry::NEVER,
+            sign_in_with: SignInWith::V2,
+            sign_ins_an_hour: None,
+            calls_an_hour: None,
+            sandbox: |builder| builder,
             real_time: false,
         }
     }
@@ -84,7 +104,15 @@ impl Default for Setup {
 /// Applies a setup to the builder of either adapter, which have the same methods.
 macro_rules! configured {
     ($builder:expr, $setup:expr, $clock:expr) => {{
-        let (setup, mut builder) = ($setup, $builder.renewal($setup.renewal));
+        let setup = $setup;
+        let mut builder =
+            $builder.renewal(setup.renewal).retry(setup.retry).sign_in_with(setup.sign_in_with);
+        if let Some(most) = setup.sign_ins_an_hour {
+            builder = builder.sign_ins_an_hour(most);
+        }
+        if let Some(most) = setup.calls_an_hour {
+            builder = builder.calls_an_hour(most);
+        }
         if let Some(calls) = setup.max_in_flight {
             builder = builder.max_in_flight(calls);
         }
@@ -146,14 +174,19 @@ impl World {
         let sandbox = Sandbox::builder()
             .frozen_clock()
             .vendors(setup.vendors)
-            .token_idle_limit(setup.token_idle_limit)
-            .start()
-            .expect("a sandbox");
+            .token_idle_limit(setup.token_idle_limit);
+        let sandbox = (setup.sandbox)(sandbox).start().expect("a sandbox");
         let origin = setup.origin.clone().unwrap_or_else(|| sandbox.origin());
         let clock = WatchedClock::default();
         let (lent, held) = clock.lend();
         let environment = Environment::custom(&origin).expect("an origin");
-        let credentials = credentials(setup.principal.clone(), &setup.dev_key);
+        let credentials = match &setup.app_key {
+            Some(app_key) => {
+                let app_key = AppKey::new(app_key).expect("a key");
+                Credentials::partner(setup.principal.clone(), app_key)
+            }
+            None => credentials(setup.principal.clone(), &setup.dev_key),
+        };
         let (client, runtime) = match adapter {
             Adapter::Async => {
                 let runtime = Self::new_runtime();
@@ -284,9 +317,32 @@ impl World {
         Herd::start(self.client(), callers, op)
     }
 
+    /// Starts so many callers of another client at once.
+    pub fn start_with(&self, client: &Client, callers: usize, op: &Op) -> Herd {
+        Herd::start(client, callers, op)
+    }
+
     /// What the session looks like.
     pub fn phase(&self) -> Phase {
         self.client().phase()
+    }
+
+    /// A client of another user of the same key, which counts together with this world's.
+    pub fn sharing_key(&self, principal: Principal) -> Client {
+        let environment = Environment::custom(&self.sandbox.origin()).expect("an origin");
+        let credentials = credentials(principal, DEMO_DEV_KEY);
+        let clock = self.clock.clone();
+        match self.client() {
+            Client::Async(other, runtime) => {
+                let builder = bill_async::Client::builder(environment, credentials);
+                let client = builder.sharing_key_with(other).clock(clock).build();
+                Client::Async(client, runtime.clone())
+            }
+            Client::Blocking(other) => {
+                let builder = bill_blocking::Client::builder(environment, credentials);
+                Client::Blocking(builder.sharing_key_with(other).clock(clock).build())
+            }
+        }
     }
 
     /// Moves both clocks, the sandbox's first: the client may act as soon as its own has moved.

@@ -35,7 +35,7 @@ pub(crate) async fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     };
     let mut tell = |what: &str| {
         let session = sandbox.journal().iter().rev().find_map(|entry| entry.session);
-        let timer = match client.session() {
+        let timer = match client.session().phase {
             Phase::SignedIn { left: Some(left), .. } => format!("{} s", left.as_secs()),
             other => format!("{other:?}"),
         };

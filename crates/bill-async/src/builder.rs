@@ -3,26 +3,24 @@
 use std::fmt;
 #[cfg(feature = "test-util")]
 use std::future::Future;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "test-util")]
 use bill_session_core::TransportError;
 use bill_session_core::{
-    Account, Credentials, CredentialsWarning, Environment, KeyLimits, Lifetime, Renewal, Session,
-    Settings,
+    Account, Credentials, CredentialsWarning, Environment, KeyLimits, Lifetime, Renewal, Retry,
+    Settings, SignInWith,
 };
-use bill_session_host::{Alarm, Clock, SystemClock, seed};
+use bill_session_host::{Clock, SystemClock, seed};
 #[cfg(feature = "test-util")]
 use bytes::Bytes;
 #[cfg(feature = "test-util")]
 use http::{Request, Response};
 use reqwest::ClientBuilder as ReqwestBuilder;
 
-use crate::client::Client;
-use crate::drive::Shared;
+use crate::client::{Client, Group};
 use crate::http::{Http, Policy};
-use crate::renewal::Renewer;
 #[cfg(feature = "test-util")]
 use crate::scripted::Script;
 use crate::transport::Transport;
@@ -32,6 +30,10 @@ use crate::transport::Transport;
 pub struct ClientBuilder {
     environment: Environment,
     credentials: Credentials,
+    sign_in_with: SignInWith,
+    sign_ins_an_hour: u32,
+    calls_an_hour: u32,
+    key: Option<Arc<KeyLimits>>,
     settings: Settings,
     clock: Arc<dyn Clock>,
     customize: Arc<dyn Fn(ReqwestBuilder) -> ReqwestBuilder + Send + Sync>,
@@ -47,6 +49,10 @@ impl ClientBuilder {
         Self {
             environment,
             credentials,
+            sign_in_with: SignInWith::default(),
+            sign_ins_an_hour: KeyLimits::SIGN_INS_AN_HOUR,
+            calls_an_hour: KeyLimits::CALLS_AN_HOUR,
+            key: None,
             settings,
             clock: Arc::new(SystemClock::new()),
             customize: Arc::new(|builder| builder),
@@ -58,6 +64,47 @@ impl ClientBuilder {
     /// Calls of the organisation in flight at once; 3, as BILL allows.
     pub fn max_in_flight(mut self, calls: usize) -> Self {
         self.settings.max_in_flight = calls;
+        self
+    }
+
+    /// The API to sign in with; v2.
+    ///
+    /// An accountant console's token and a partner sign in with v3 in any case.
+    pub fn sign_in_with(mut self, api: SignInWith) -> Self {
+        self.sign_in_with = api;
+        self
+    }
+
+    /// Sign-ins an hour of the developer key, of which this process may have only a share; 200.
+    pub fn sign_ins_an_hour(mut self, most: u32) -> Self {
+        self.sign_ins_an_hour = most;
+        self
+    }
+
+    /// Calls an hour of the developer key, of which this process may have only a share; 20,000.
+    pub fn calls_an_hour(mut self, most: u32) -> Self {
+        self.calls_an_hour = most;
+        self
+    }
+
+    /// Counts together with another client of the same developer key, under that client's budgets.
+    ///
+    /// Clients that [`Client::for_organization`] makes do so anyway; this is for another user.
+    pub fn sharing_key_with(mut self, other: &Client) -> Self {
+        self.key = Some(Arc::clone(other.account().key_limits()));
+        self
+    }
+
+    /// How often, and when, a call that only reads is sent again after its outcome was lost; two
+    /// more tries.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.settings.retry = retry;
+        self
+    }
+
+    /// The longest time for the exchange of an upload; 10 minutes.
+    pub fn upload_limit(mut self, limit: Duration) -> Self {
+        self.settings.upload_limit = limit;
         self
     }
 
@@ -176,21 +223,11 @@ impl ClientBuilder {
             self.script.map_or_else(|| Transport::Http(Box::new(http)), Transport::Scripted);
         #[cfg(not(feature = "test-util"))]
         let transport = Transport::Http(Box::new(http));
-        let key = Arc::new(KeyLimits::new(now));
-        let account = Arc::new(Account::new(self.environment, self.credentials, key));
-        let renewer = Renewer::new(self.settings.renewal);
-        let shared = Arc::new(Shared {
-            sign_in_cap: self.settings.sign_in_cap,
-            call_cap: self.settings.call_cap,
-            session: Mutex::new(Session::new(Arc::clone(&account), self.settings, now)),
-            account,
-            transport,
-            clock: self.clock,
-            renewer,
-        });
-        let alarm: Weak<dyn Alarm> = Arc::downgrade(&shared) as Weak<dyn Alarm>;
-        shared.clock.on_jump(alarm);
-        Client { shared }
+        let own_key = || KeyLimits::with(self.sign_ins_an_hour, self.calls_an_hour, now);
+        let key = self.key.unwrap_or_else(|| Arc::new(own_key()));
+        let account = Account::new(self.environment, self.credentials, key);
+        Group::new(self.settings, Arc::new(transport), self.clock)
+            .client(account.sign_in_with(self.sign_in_with))
     }
 }
 

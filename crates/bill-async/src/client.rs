@@ -1,20 +1,29 @@
 //! The client: what a program holds, and the operations that it offers.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bill_session_core::{
     Account, Call, Credentials, Environment, Error, Finished, List as Listing, Misuse, NotFollowed,
-    OrgId, Phase, Principal, SessionId, Verdict,
+    OrgId, Organization, Organizations, Principal, Retry, Session, SessionId, Settings, Status,
+    V3Request, Verdict,
 };
+use bill_session_host::{Alarm, Clock, seed};
 use bytes::Bytes;
-use http::Request;
+use http::{Method, Request};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::builder::ClientBuilder;
-use crate::drive::{Shared, on_a_runtime, run};
+use crate::content::Content;
+use crate::drive::{Shared, on_a_runtime, run, run_with};
+use crate::events::Events;
+use crate::mfa::Mfa;
+use crate::pages::{Pages, Place};
+use crate::renewal::Renewer;
+use crate::transport::Transport;
+use crate::upload::Upload;
 
 /// A client that is signed in to BILL whenever a call needs it.
 ///
@@ -24,6 +33,59 @@ use crate::drive::{Shared, on_a_runtime, run};
 #[derive(Clone)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
+    group: Arc<Group>,
+}
+
+/// What the clients of one principal's organisations share, and their sessions.
+///
+/// They hold each other through this alone: it goes, and the sessions with it, when the last client
+/// goes.
+pub(crate) struct Group {
+    pub(crate) organizations: Organizations<Shared>,
+    settings: Settings,
+    transport: Arc<Transport>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Group {
+    pub(crate) fn new(
+        settings: Settings,
+        transport: Arc<Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
+        Arc::new(Self { organizations: Organizations::new(), settings, transport, clock })
+    }
+
+    /// The client of this account; the same for the same organisation.
+    pub(crate) fn client(self: Arc<Self>, account: Account) -> Client {
+        let org_id = account.org_id().cloned();
+        let make = || self.session(account);
+        let shared = match &org_id {
+            Some(org_id) => self.organizations.get_or_make(org_id, make),
+            None => make(),
+        };
+        Client { shared, group: self }
+    }
+
+    fn session(self: &Arc<Self>, account: Account) -> Arc<Shared> {
+        let now = self.clock.now();
+        let account = Arc::new(account);
+        let mut settings = self.settings.clone();
+        settings.seed = seed();
+        let shared = Arc::new(Shared {
+            sign_in_cap: settings.sign_in_cap,
+            call_cap: settings.call_cap,
+            renewer: Renewer::new(settings.renewal),
+            session: Mutex::new(Session::new(Arc::clone(&account), settings, now)),
+            account,
+            group: Arc::downgrade(self),
+            transport: Arc::clone(&self.transport),
+            clock: Arc::clone(&self.clock),
+        });
+        let alarm: Weak<dyn Alarm> = Arc::downgrade(&shared) as Weak<dyn Alarm>;
+        self.clock.on_jump(alarm);
+        shared
+    }
 }
 
 impl Client {
@@ -42,6 +104,66 @@ impl Client {
     /// All entries of a kind, such as `list("Vendor")`; ends in [`List::all`] or [`List::pages`].
     pub fn list(&self, entity: &str) -> List {
         List { client: self.clone(), listing: self.account().list(entity) }
+    }
+
+    /// A call of the v3 API, such as `v3(Method::GET, "/v3/vendors")`; ends in [`V3::send`], or in
+    /// [`V3::all`] or [`V3::pages`] for a list.
+    ///
+    /// It uses the same session as calls of v2, whichever API that was made with; BILL documents
+    /// that for neither direction.
+    pub fn v3(&self, method: Method, path: &str) -> V3 {
+        V3 { client: self.clone(), request: self.account().v3(method, path) }
+    }
+
+    /// Sends content to v2's `UploadAttachment`, for the object with this id and under this file
+    /// name; ends in [`Upload::send`].
+    pub fn upload_attachment(
+        &self,
+        id: &str,
+        file_name: &str,
+        content: impl Into<Content>,
+    ) -> Upload {
+        Upload::attachment(self.clone(), id, file_name, content.into())
+    }
+
+    /// Sends content to v3, such as to `/v3/documents/bills/{id}`; ends in [`Upload::send`].
+    pub fn upload(&self, path: &str, content: impl Into<Content>) -> Upload {
+        Upload::document(self.clone(), path, content.into())
+    }
+
+    /// MFA of the present session: what makes it trusted.
+    pub fn mfa(&self) -> Mfa {
+        Mfa::new(self.clone())
+    }
+
+    /// What happens to the session from now on.
+    pub fn events(&self) -> Events {
+        Events::new(&self.shared)
+    }
+
+    /// The client of another organisation, with the same credentials, key, budgets and HTTP
+    /// connections, and with a session, slots and a line of its own.
+    ///
+    /// Asked for the same organisation again, it is the same client, with the same session, as long
+    /// as any client of these credentials is left.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Partner`] for a partner, who belongs to no organisation.
+    pub fn for_organization(&self, org_id: OrgId) -> Result<Self, Misuse> {
+        let account = self.account().for_organization(org_id)?;
+        Ok(Arc::clone(&self.group).client(account))
+    }
+
+    /// The organisations that the user belongs to, by v2's `ListOrgs`.
+    ///
+    /// It needs no session, and counts as a sign-in in the hour's budget.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] with BILL's code when the credentials were refused.
+    pub async fn list_orgs(&self) -> Result<Vec<Organization>, Error> {
+        self.run(self.account().list_orgs()?).await?.answer()
     }
 
     /// Makes sure that there is a session, signing in if there is none.
@@ -75,11 +197,13 @@ impl Client {
 
     /// Another user name and password, or token, from now on.
     ///
-    /// Ends a refusal and every back-off, and wakes who waits. Calls in flight end on the old
-    /// session; organisation, developer key and environment stay.
+    /// It holds for every organisation's client that shares them. Ends a refusal and every back-off,
+    /// and wakes who waits. Calls in flight end on the old session; organisation, developer key and environment stay.
     pub fn replace_credentials(&self, principal: Principal) {
         self.account().replace_principal(principal);
-        self.shared.with(|session, now| ((), session.credentials_replaced(now)));
+        for shared in self.group.organizations.all().iter().chain([&self.shared]) {
+            shared.with(|session, now| ((), session.credentials_replaced(now)));
+        }
     }
 
     /// The session, for requests that the program sends by itself.
@@ -105,10 +229,10 @@ impl Client {
         Ok(Lease { client: self.clone(), lease })
     }
 
-    /// What the session looks like now.
-    pub fn session(&self) -> Phase {
+    /// What the session looks like now, with its slots and the key's budgets.
+    pub fn session(&self) -> Status {
         let now = self.shared.now();
-        self.shared.lock().phase(now)
+        self.shared.lock().status(now)
     }
 
     /// The user that BILL signed in, while there is a session and when BILL named one.
@@ -116,7 +240,7 @@ impl Client {
         self.shared.lock().user_id().map(str::to_owned)
     }
 
-    /// The URL of the API that calls go to, while there is a session.
+    /// The URL of the v2 API that calls go to, while there is a session.
     pub fn api(&self) -> Option<String> {
         self.shared.lock().api()
     }
@@ -131,9 +255,18 @@ impl Client {
         &self.shared.account
     }
 
-    async fn run<T: DeserializeOwned>(&self, call: Call) -> Result<Finished<T>, Error> {
+    pub(crate) async fn run<T: DeserializeOwned>(&self, call: Call) -> Result<Finished<T>, Error> {
         self.shared.renewer.ensure(&self.shared);
         run(&self.shared, call).await
+    }
+
+    pub(crate) async fn run_with<T: DeserializeOwned>(
+        &self,
+        call: Call,
+        content: Content,
+    ) -> Result<Finished<T>, Error> {
+        self.shared.renewer.ensure(&self.shared);
+        run_with(&self.shared, call, Some(content)).await
     }
 }
 
@@ -141,8 +274,8 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("environment", &format_args!("{}", self.account().environment()))
-            .field("org_id", &format_args!("{}", self.account().org_id()))
-            .field("session", &self.session())
+            .field("org_id", &self.account().org_id())
+            .field("session", &self.session().phase)
             .finish_non_exhaustive()
     }
 }
@@ -161,6 +294,11 @@ impl V2 {
         Self { call: self.call.map(|call| call.deadline(total)), ..self }
     }
 
+    /// How often it is sent again after its outcome was lost, if it only reads.
+    pub fn retry(self, retry: Retry) -> Self {
+        Self { call: self.call.map(|call| call.retry(retry)), ..self }
+    }
+
     /// Sends the call, signing in first if need be, and reads `response_data` into `T`.
     ///
     /// When the data does not matter, [`IgnoredAny`] takes whatever comes.
@@ -170,6 +308,64 @@ impl V2 {
     /// [`Error`] says what happened, to which call, with BILL's code.
     pub async fn send<T: DeserializeOwned>(self) -> Result<T, Error> {
         self.client.run(self.call?).await?.answer()
+    }
+}
+
+/// A call of the v3 API, not sent yet.
+#[derive(Clone, Debug)]
+#[must_use = "a call is sent by `send`, `all` or `pages`"]
+pub struct V3 {
+    client: Client,
+    request: V3Request,
+}
+
+impl V3 {
+    /// One more pair of the query, such as `query("max", 50)`.
+    ///
+    /// A pair that has the name of a secret, or holds one, is refused before anything is sent.
+    pub fn query(self, key: &str, value: impl fmt::Display) -> Self {
+        Self { request: self.request.query(key, value), ..self }
+    }
+
+    /// The JSON document to send.
+    pub fn json<D: Serialize + ?Sized>(self, data: &D) -> Self {
+        Self { request: self.request.json(data), ..self }
+    }
+
+    /// Another limit for the call, or each page, in all; two minutes by default.
+    pub fn deadline(self, total: Duration) -> Self {
+        Self { request: self.request.deadline(total), ..self }
+    }
+
+    /// How often it is sent again after its outcome was lost, if it is a GET.
+    pub fn retry(self, retry: Retry) -> Self {
+        Self { request: self.request.retry(retry), ..self }
+    }
+
+    /// Sends the call, signing in first if need be, and reads the answer into `T`.
+    ///
+    /// An empty answer fits `()` and [`IgnoredAny`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what happened, to which call, with BILL's code.
+    pub async fn send<T: DeserializeOwned>(self) -> Result<T, Error> {
+        let call = self.request.call(self.client.account())?;
+        self.client.run(call).await?.answer()
+    }
+
+    /// Reads a list page by page, following its cursors; each page uses the session of its own time.
+    pub fn pages<T: DeserializeOwned + Send + 'static>(self) -> Pages<T> {
+        Pages::new(self.client, Place::V3(self.request.pages()))
+    }
+
+    /// Reads a whole list, following its cursors.
+    ///
+    /// # Errors
+    ///
+    /// That of the first page that could not be read.
+    pub async fn all<T: DeserializeOwned + Send + 'static>(self) -> Result<Vec<T>, Error> {
+        self.pages().all().await
     }
 }
 
@@ -203,8 +399,8 @@ impl List {
     }
 
     /// Reads page by page; each page uses the session of its own time.
-    pub fn pages<T: DeserializeOwned>(self) -> Pages<T> {
-        Pages { list: self, entries: std::marker::PhantomData }
+    pub fn pages<T: DeserializeOwned + Send + 'static>(self) -> Pages<T> {
+        Pages::new(self.client, Place::V2(self.listing))
     }
 
     /// Reads everything.
@@ -212,40 +408,8 @@ impl List {
     /// # Errors
     ///
     /// That of the first page that could not be read.
-    pub async fn all<T: DeserializeOwned>(self) -> Result<Vec<T>, Error> {
-        let mut all = Vec::new();
-        let mut pages = self.pages();
-        while let Some(page) = pages.next().await {
-            all.append(&mut page?);
-        }
-        Ok(all)
-    }
-}
-
-/// The pages of a [`List`].
-#[derive(Debug)]
-pub struct Pages<T> {
-    list: List,
-    entries: std::marker::PhantomData<fn() -> T>,
-}
-
-impl<T: DeserializeOwned> Pages<T> {
-    /// The next page, or nothing after the last; after an error there is nothing more.
-    pub async fn next(&mut self) -> Option<Result<Vec<T>, Error>> {
-        let Self { list: List { client, listing }, .. } = self;
-        let page = match listing.next_page(client.account()) {
-            Ok(Some(call)) => client.run::<Vec<T>>(call).await.and_then(|page| page.answer()),
-            Ok(None) => return None,
-            Err(misuse) => Err(misuse.into()),
-        };
-        let anything = match &page {
-            Ok(entries) => listing.page_read(entries.len()),
-            Err(_) => {
-                listing.end();
-                true
-            }
-        };
-        anything.then_some(page)
+    pub async fn all<T: DeserializeOwned + Send + 'static>(self) -> Result<Vec<T>, Error> {
+        self.pages().all().await
     }
 }
 
@@ -266,21 +430,28 @@ impl Lease {
         self.lease.session_id()
     }
 
-    /// The organisation that it is signed in to.
-    pub fn org_id(&self) -> &OrgId {
+    /// The organisation that it is signed in to; a partner's session is in none.
+    pub fn org_id(&self) -> Option<&OrgId> {
         self.lease.org_id()
     }
 
-    /// The URL of the API that it belongs to, such as `https://api-stage.bill.com/api/v2`.
+    /// The URL of the v2 API that it belongs to, such as `https://api-stage.bill.com/api/v2`.
     pub fn api(&self) -> String {
         self.lease.api()
     }
 
-    /// Puts `devKey` and `sessionId` in front of the form fields in the request's body.
+    /// The URL of the v3 API that it belongs to, such as `https://gateway.stage.bill.com/connect`.
+    pub fn v3_api(&self) -> String {
+        self.lease.v3_api()
+    }
+
+    /// Puts the session on a request: in front of the form fields in the body of one to v2, into
+    /// the headers of one to v3.
     ///
     /// # Errors
     ///
-    /// [`Misuse`] when the request goes anywhere but to [`api`](Self::api), or has a query.
+    /// [`Misuse`] when the request goes anywhere but to [`api`](Self::api) or
+    /// [`v3_api`](Self::v3_api), or has a path or a query that a call could not have.
     pub fn sign(&self, request: &mut Request<Bytes>) -> Result<(), Misuse> {
         self.lease.sign(request)
     }

@@ -5,19 +5,23 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bill_session_core::{
     Account, Call, CallId, Error, Finished, InFlight, Misuse, Outcome, Session, SignIn,
-    SignInEnded, SignInId, Step, Wake,
+    SignInEnded, SignInId, Step, TransportError, Wake,
 };
 use bill_session_host::{Alarm, Clock};
+use bytes::Bytes;
+use http::{Request, Response};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
 
+use crate::client::Group;
+use crate::content::Content;
 use crate::renewal::Renewer;
 use crate::transport::Transport;
 
@@ -27,8 +31,10 @@ const BEAT: Duration = Duration::from_secs(1);
 /// What all clones of a client share.
 pub(crate) struct Shared {
     pub(crate) account: Arc<Account>,
+    /// The same client's sessions in other organisations.
+    pub(crate) group: Weak<Group>,
     pub(crate) session: Mutex<Session<Waker>>,
-    pub(crate) transport: Transport,
+    pub(crate) transport: Arc<Transport>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) renewer: Renewer,
     pub(crate) sign_in_cap: usize,
@@ -53,6 +59,17 @@ impl Shared {
         result
     }
 
+    /// What has become of the credentials concerns other organisations that wait to use them.
+    fn tell_others(&self) {
+        if self.account.take_awaited()
+            && let Some(group) = self.group.upgrade()
+        {
+            for other in group.organizations.all() {
+                other.ring();
+            }
+        }
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, Session<Waker>> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,6 +85,9 @@ impl Alarm for Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.renewer.look_again();
+        for waker in self.lock().rouse_listeners() {
+            waker.wake();
+        }
     }
 }
 
@@ -76,6 +96,15 @@ pub(crate) async fn run<T: DeserializeOwned>(
     shared: &Arc<Shared>,
     call: Call,
 ) -> Result<Finished<T>, Error> {
+    run_with(shared, call, None).await
+}
+
+/// Runs one operation to its end; an upload has content.
+pub(crate) async fn run_with<T: DeserializeOwned>(
+    shared: &Arc<Shared>,
+    call: Call,
+    mut content: Option<Content>,
+) -> Result<Finished<T>, Error> {
     on_a_runtime()?;
     let mut guard = CallGuard { shared, id: None };
     let mut next = Some(call);
@@ -83,9 +112,10 @@ pub(crate) async fn run<T: DeserializeOwned>(
         match step(shared, &mut next).await {
             Step::Exchange(in_flight) => {
                 guard.id = Some(in_flight.id());
-                match exchange(shared, in_flight).await {
+                match exchange(shared, in_flight, content.as_mut()).await {
                     Outcome::Again(call) => next = Some(call),
                     Outcome::Done(answer) => return guard.ended(Ok(Finished::Answer(answer))),
+                    Outcome::Mfa(outcome) => return guard.ended(Ok(Finished::Mfa(outcome))),
                     Outcome::Failed(error) => return guard.ended(Err(error)),
                 }
             }
@@ -122,11 +152,33 @@ async fn step(shared: &Shared, next: &mut Option<Call>) -> Step {
     .await
 }
 
-async fn exchange<T: DeserializeOwned>(shared: &Shared, in_flight: InFlight) -> Outcome<T> {
+async fn exchange<T: DeserializeOwned>(
+    shared: &Shared,
+    in_flight: InFlight,
+    content: Option<&mut Content>,
+) -> Outcome<T> {
     let (request, limit) = (in_flight.request(), in_flight.limit());
-    let answer = shared.transport.send(request, limit, shared.call_cap).await;
+    let answer = match (in_flight.after_content(), content) {
+        (Some(after), Some(content)) => upload(shared, request, content, after, limit).await,
+        _ => shared.transport.send(request, limit, shared.call_cap).await,
+    };
     let heard = in_flight.read(answer);
-    shared.with(|session, now| heard.settle(session, now))
+    let outcome = shared.with(|session, now| heard.settle(session, now));
+    shared.tell_others();
+    outcome
+}
+
+async fn upload(
+    shared: &Shared,
+    request: Request<Bytes>,
+    content: &mut Content,
+    after: Bytes,
+    limit: Duration,
+) -> Result<Response<Bytes>, TransportError> {
+    let (head, before) = request.into_parts();
+    let body = content.open(before, after).await?;
+    let head = Request::from_parts(head, ());
+    shared.transport.upload(head, body, limit, shared.call_cap).await
 }
 
 /// Runs a sign-in on a task of its own, since it serves more callers than the one that began it.
@@ -153,6 +205,7 @@ async fn run_sign_in(mut guard: SignInGuard, sign_in: SignIn) -> SignInEnded {
         log::warn!("{warning}");
     }
     shared.renewer.look_again();
+    shared.tell_others();
     ended
 }
 

@@ -39,12 +39,11 @@ impl Http {
     /// Sends `request`, and reads the answer up to `cap` bytes, within `limit`.
     pub(crate) async fn send(
         &self,
-        request: Request<Bytes>,
+        request: Request<reqwest::Body>,
         limit: Duration,
         cap: usize,
     ) -> Result<Response<Bytes>, TransportError> {
         let client = self.client()?;
-        let request: Request<reqwest::Body> = request.map(Into::into);
         let mut request = reqwest::Request::try_from(request).map_err(told)?;
         *request.timeout_mut() = Some(limit);
         let mut answer = client.execute(request).await.map_err(told)?;

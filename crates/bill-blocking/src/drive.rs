@@ -3,25 +3,31 @@
 //! It decides nothing. What happens next is the core's word; this file only knows how to lock,
 //! send and park.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, Thread};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bill_session_core::{
     Account, Call, CallId, Error, Finished, InFlight, Outcome, Session, SignIn, SignInEnded,
-    SignInId, Step, Wake,
+    SignInId, Step, TransportError, Wake,
 };
 use bill_session_host::{Alarm, Clock};
+use bytes::Bytes;
+use http::{Request, Response};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use crate::client::Group;
+use crate::content::Content;
 use crate::renewal::Renewer;
 use crate::transport::Transport;
 
 /// What all clones of a client share.
 pub(crate) struct Shared {
     pub(crate) account: Arc<Account>,
+    /// The same client's sessions in other organisations.
+    pub(crate) group: Weak<Group>,
     pub(crate) session: Mutex<Session<Thread>>,
-    pub(crate) transport: Transport,
+    pub(crate) transport: Arc<Transport>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) renewer: Renewer,
     pub(crate) sign_in_cap: usize,
@@ -46,6 +52,17 @@ impl Shared {
         result
     }
 
+    /// What has become of the credentials concerns other organisations that wait to use them.
+    fn tell_others(&self) {
+        if self.account.take_awaited()
+            && let Some(group) = self.group.upgrade()
+        {
+            for other in group.organizations.all() {
+                other.ring();
+            }
+        }
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, Session<Thread>> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,11 +78,23 @@ impl Alarm for Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.renewer.look_again();
+        for thread in self.lock().rouse_listeners() {
+            thread.unpark();
+        }
     }
 }
 
 /// Runs one operation to its end.
 pub(crate) fn run<T: DeserializeOwned>(shared: &Shared, call: Call) -> Result<Finished<T>, Error> {
+    run_with(shared, call, None)
+}
+
+/// Runs one operation to its end; an upload has content.
+pub(crate) fn run_with<T: DeserializeOwned>(
+    shared: &Shared,
+    call: Call,
+    mut content: Option<Content>,
+) -> Result<Finished<T>, Error> {
     let mut guard = CallGuard { shared, id: None };
     let mut call = call;
     loop {
@@ -73,9 +102,10 @@ pub(crate) fn run<T: DeserializeOwned>(shared: &Shared, call: Call) -> Result<Fi
         call = match step {
             Step::Exchange(in_flight) => {
                 guard.id = Some(in_flight.id());
-                match exchange(shared, in_flight) {
+                match exchange(shared, in_flight, content.as_mut()) {
                     Outcome::Again(call) => call,
                     Outcome::Done(answer) => return guard.ended(Ok(Finished::Answer(answer))),
+                    Outcome::Mfa(outcome) => return guard.ended(Ok(Finished::Mfa(outcome))),
                     Outcome::Failed(error) => return guard.ended(Err(error)),
                 }
             }
@@ -96,10 +126,33 @@ pub(crate) fn run<T: DeserializeOwned>(shared: &Shared, call: Call) -> Result<Fi
     }
 }
 
-fn exchange<T: DeserializeOwned>(shared: &Shared, in_flight: InFlight) -> Outcome<T> {
-    let answer = shared.transport.send(in_flight.request(), in_flight.limit(), shared.call_cap);
+fn exchange<T: DeserializeOwned>(
+    shared: &Shared,
+    in_flight: InFlight,
+    content: Option<&mut Content>,
+) -> Outcome<T> {
+    let (request, limit) = (in_flight.request(), in_flight.limit());
+    let answer = match (in_flight.after_content(), content) {
+        (Some(after), Some(content)) => upload(shared, request, content, after, limit),
+        _ => shared.transport.send(request, limit, shared.call_cap),
+    };
     let heard = in_flight.read(answer);
-    shared.with(|session, now| heard.settle(session, now))
+    let outcome = shared.with(|session, now| heard.settle(session, now));
+    shared.tell_others();
+    outcome
+}
+
+fn upload(
+    shared: &Shared,
+    request: Request<Bytes>,
+    content: &mut Content,
+    after: Bytes,
+    limit: Duration,
+) -> Result<Response<Bytes>, TransportError> {
+    let (head, before) = request.into_parts();
+    let body = content.open(before, after)?;
+    let head = Request::from_parts(head, ());
+    shared.transport.upload(head, body, limit, shared.call_cap)
 }
 
 /// Runs a sign-in on the thread that got it; it may take longer than the call that began it.
@@ -110,6 +163,7 @@ fn sign_in_here(shared: &Shared, sign_in: SignIn) {
     let ended = shared.with(|session, now| heard.settle(session, now));
     guard.id = None;
     shared.renewer.look_again();
+    shared.tell_others();
     match ended {
         SignInEnded::Stored { not_followed: Some(warning) } => {
             log::warn!("{warning}");

@@ -9,14 +9,16 @@ use std::time::Duration;
 use bill_session_core::{Environment, TransportError};
 use bytes::Bytes;
 use http::uri::Scheme;
-use http::{Request, Response, Uri};
+use http::{Method, Request, Response, Uri};
 use ureq::config::{Config, ConfigBuilder};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout};
-use ureq::{Agent, Error};
+use ureq::{Agent, AsSendBody, Error, SendBody};
 
+use crate::content::Outgoing;
+use crate::hidden::Hidden;
 use crate::veil::{Veil, unveil};
 
 /// As many addresses of one name as ureq takes.
@@ -26,6 +28,7 @@ const ADDRESSES: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Http {
     agent: Agent,
+    hidden: Hidden,
     /// The limit that the agent itself has; any other is set with the request.
     usual: Duration,
 }
@@ -43,9 +46,11 @@ impl Http {
             // first exchange has no settings of its own. That one is always a sign-in.
             .timeout_global(Some(sign_in_limit))
             .build();
-        let connector = Connecting(DefaultConnector::default()).chain(Veil);
+        let hidden = Hidden::default();
+        let veil = Veil::new(hidden.clone());
+        let connector = Connecting(DefaultConnector::default()).chain(veil);
         let agent = Agent::with_parts(config, connector, PlainResolver);
-        Self { agent, usual: sign_in_limit }
+        Self { agent, hidden, usual: sign_in_limit }
     }
 
     /// Sends `request`, and reads the answer up to `cap` bytes, within `limit`.
@@ -56,7 +61,30 @@ impl Http {
         cap: usize,
     ) -> Result<Response<Bytes>, TransportError> {
         let (head, body) = request.into_parts();
-        let request = Request::from_parts(head, &body[..]);
+        if [Method::GET, Method::DELETE].contains(&head.method) {
+            return self.run(Request::from_parts(head, ()), limit, cap);
+        }
+        self.run(Request::from_parts(head, &body[..]), limit, cap)
+    }
+
+    /// Sends a request whose body is streamed.
+    pub(crate) fn upload(
+        &self,
+        head: Request<()>,
+        body: &mut Outgoing,
+        limit: Duration,
+        cap: usize,
+    ) -> Result<Response<Bytes>, TransportError> {
+        self.run(head.map(|()| SendBody::from_reader(body)), limit, cap)
+    }
+
+    fn run(
+        &self,
+        mut request: Request<impl AsSendBody>,
+        limit: Duration,
+        cap: usize,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let _hidden_here = self.hidden.hide(request.headers_mut());
         let answer = if limit == self.usual {
             self.agent.run(request)
         } else {

@@ -22,6 +22,31 @@
 //! # }
 //! ```
 //!
+//! # v3, and trust
+//!
+//! [`ClientBuilder::sign_in_with`] chooses the API that signs in; [`Client::v3`] makes calls of v3. A
+//! payment needs a session that MFA has made trusted, and a device that BILL remembers keeps it so
+//! from sign-in to sign-in:
+//!
+//! ```no_run
+//! use bill_blocking::{Client, Error, Method, MfaCode, Remember};
+//! use serde_json::{Value, json};
+//!
+//! # fn run(bill: Client, ask_the_user: fn() -> String) -> Result<(), Box<dyn std::error::Error>> {
+//! let vendors: Vec<Value> = bill.v3(Method::GET, "/v3/vendors").query("max", 100).all()?;
+//!
+//! let payment = bill.v3(Method::POST, "/v3/payments").json(&json!({"amount": 1}));
+//! if let Err(Error::Untrusted(_)) = payment.clone().send::<Value>() {
+//!     let challenge = bill.mfa().challenge()?;
+//!     let code = MfaCode::new(ask_the_user())?;
+//!     let device = challenge.validate(code, Remember::device("the payments host"))?;
+//!     // Keep the device for the next start: `Principal::password(..)?.remembered(device)`.
+//!     let paid: Value = payment.send()?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Errors say what happened, to which call, with BILL's code, and what to do: print them with `{}`,
 //! and their [`source`](std::error::Error::source) for what the HTTP library reported.
 //!
@@ -34,22 +59,35 @@
 
 mod builder;
 mod client;
+mod content;
 mod drive;
+mod events;
+mod hidden;
 mod http;
+mod mfa;
+mod pages;
 mod renewal;
 #[cfg(feature = "test-util")]
 mod scripted;
 mod transport;
+mod upload;
 mod veil;
 
+pub use ::http::Method;
 pub use bill_session_core::{
-    Account, ApiError, Blame, Cause, Code, Credentials, CredentialsWarning, DecodeError, DevKey,
-    Environment, Error, Field, ForeignAnswer, ForeignKind, InvalidEnvironment, InvalidField,
-    InvalidReason, KeyLimits, Lifetime, Limit, Misuse, NotFollowed, OrgId, Phase, Principal,
-    Renewal, SessionId, TransportError,
+    Account, ApiError, AppKey, Blame, Budget, Cause, Code, Credentials, CredentialsWarning,
+    DecodeError, DevKey, Environment, Error, ErrorEntry, Event, Field, ForeignAnswer, ForeignKind,
+    InvalidEnvironment, InvalidField, InvalidReason, KeyLimits, Lifetime, Limit, MfaCode, Misuse,
+    NotFollowed, OrgId, Organization, Phase, Principal, Remember, RememberedDevice, Renewal, Retry,
+    SessionId, SignInWith, Status, TransportError, Why,
 };
 pub use bill_session_host::{Alarm, Clock, ManualClock, SystemClock};
 pub use ureq;
 
 pub use crate::builder::ClientBuilder;
-pub use crate::client::{Client, Lease, List, Pages, V2};
+pub use crate::client::{Client, Lease, List, V2, V3};
+pub use crate::content::Content;
+pub use crate::events::Events;
+pub use crate::mfa::{Challenge, Mfa};
+pub use crate::pages::Pages;
+pub use crate::upload::Upload;

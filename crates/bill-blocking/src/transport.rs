@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use bill_session_core::TransportError;
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
 
+use crate::content::Outgoing;
 use crate::http::Http;
 #[cfg(feature = "test-util")]
 use crate::scripted::Script;
@@ -29,5 +31,34 @@ impl Transport {
             #[cfg(feature = "test-util")]
             Self::Scripted(script) => script.send(request),
         }
+    }
+
+    /// Sends a request whose body is streamed.
+    pub(crate) fn upload(
+        &self,
+        head: Request<()>,
+        mut body: Outgoing,
+        limit: Duration,
+        cap: usize,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let answer = match self {
+            Self::Http(http) => {
+                let mut head = head;
+                if let Some(length) = body.length() {
+                    head.headers_mut().insert(CONTENT_LENGTH, length.into());
+                }
+                http.upload(head, &mut body, limit, cap)
+            }
+            #[cfg(feature = "test-util")]
+            Self::Scripted(script) => {
+                let mut all = Vec::new();
+                match std::io::Read::read_to_end(&mut body, &mut all) {
+                    Ok(_) => script.send(head.map(|()| all.into())),
+                    Err(error) => Err(TransportError::other(error)),
+                }
+            }
+        };
+        // A server may refuse an upload before it has read all of it: its answer counts.
+        answer.map_err(|error| body.failure().unwrap_or(error))
     }
 }

@@ -5,6 +5,8 @@
 //! byte turned over, and [`unveil`] turns them back once the answer is read. Heads and the frames
 //! of chunks stay as they are, since ureq has to read those.
 //!
+//! The heads of requests go the other way: see `hidden.rs`.
+//!
 //! A body that this file delimits in another way than ureq comes out as garbage, which is no answer
 //! of BILL's: an error, and nothing worse.
 
@@ -14,6 +16,8 @@ use ureq::Error;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
+
+use crate::hidden::Hidden;
 
 /// The longest head of an answer that is looked at.
 const LONGEST_HEAD: usize = 64 << 10;
@@ -27,7 +31,13 @@ pub(crate) fn unveil(body: &mut [u8]) {
 
 /// Veils whatever comes through the connection that it is chained to.
 #[derive(Debug)]
-pub(crate) struct Veil;
+pub(crate) struct Veil(Hidden);
+
+impl Veil {
+    pub(crate) fn new(hidden: Hidden) -> Self {
+        Self(hidden)
+    }
+}
 
 impl<In: Transport> Connector<In> for Veil {
     type Out = Veiled<In>;
@@ -45,6 +55,8 @@ impl<In: Transport> Connector<In> for Veil {
                 config.output_buffer_size().max(1),
             ),
             place: Place::Head(Vec::new()),
+            hidden: self.0.clone(),
+            in_head: true,
         }))
     }
 }
@@ -54,6 +66,23 @@ pub(crate) struct Veiled<T> {
     inner: T,
     buffers: LazyBuffers,
     place: Place,
+    hidden: Hidden,
+    /// Whether what is sent next belongs to the head of a request.
+    in_head: bool,
+}
+
+/// Sends bytes in pieces as large as the connection takes, and wipes them: they may be a password.
+fn send(inner: &mut impl Transport, bytes: &mut [u8], timeout: NextTimeout) -> Result<(), Error> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let output = inner.buffers().output();
+        let (now, later) = rest.split_at_mut(rest.len().min(output.len()));
+        output[..now.len()].copy_from_slice(now);
+        inner.transmit_output(now.len(), timeout)?;
+        now.fill(0);
+        rest = later;
+    }
+    Ok(())
 }
 
 impl<T: Transport> Transport for Veiled<T> {
@@ -62,17 +91,17 @@ impl<T: Transport> Transport for Veiled<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        let mut rest = &mut self.buffers.output()[..amount];
-        while !rest.is_empty() {
-            let output = self.inner.buffers().output();
-            let (now, later) = rest.split_at_mut(rest.len().min(output.len()));
-            output[..now.len()].copy_from_slice(now);
-            self.inner.transmit_output(now.len(), timeout)?;
-            // What was sent may be a password.
-            now.fill(0);
-            rest = later;
+        let sent = &mut self.buffers.output()[..amount];
+        let revealed = if self.in_head {
+            self.in_head = !sent.windows(4).any(|part| part == b"\r\n\r\n");
+            self.hidden.reveal(sent)
+        } else {
+            None
+        };
+        match revealed {
+            Some(mut revealed) => send(&mut self.inner, &mut revealed, timeout),
+            None => send(&mut self.inner, sent, timeout),
         }
-        Ok(())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
@@ -82,6 +111,8 @@ impl<T: Transport> Transport for Veiled<T> {
         let amount = arrived.len().min(free.len());
         free[..amount].copy_from_slice(&arrived[..amount]);
         self.place.draw_over(&mut free[..amount]);
+        // Behind an answer comes the head of the next request.
+        self.in_head = true;
         self.buffers.input_appended(amount);
         self.inner.buffers().input_consume(amount);
         Ok(progress && amount > 0)

@@ -5,7 +5,10 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use bill_sandbox::{Sandbox, StartError};
+use bill_sandbox::{
+    DEMO_APP_KEY, DEMO_CONSOLE_API_TOKEN, DEMO_MFA_CODE, DEMO_OTHER_ORG, DEMO_PARTNER,
+    DEMO_PARTNER_PASSWORD, Sandbox, StartError,
+};
 use clap::Args;
 use tokio::runtime;
 
@@ -15,8 +18,8 @@ use crate::signals::Stop;
 pub(crate) const ABOUT: &str = "\
 Run a local BILL, for trying clients without an account.
 
-It imitates the v2 API with made-up data: two organisations, 2,500 vendors
-each. It prints how to reach it, in lines to paste into a second terminal.
+It imitates the v2 and v3 APIs, MFA and BILL's limits, with made-up data: two
+organisations, 2,500 vendors each. It prints how to reach it, in lines to paste into a second terminal.
 Nothing leaves this machine, and nothing is kept when it stops.
 
 Ctrl-C stops it; since that is how it is meant to end, the exit code is 0.
@@ -61,22 +64,25 @@ fn serve(listen: SocketAddr) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// How to go on: all of it can be pasted into a shell as it is.
+/// How to go on: all of it can be pasted into a shell as it is, and it fits one screen.
 fn greeting(sandbox: &Sandbox) -> String {
     let origin = sandbox.origin();
     let exports = sandbox.export_lines();
     format!(
         r#"# A local BILL listens at {origin}. Ctrl-C stops it.
-#
+# v2 is in /api/v2, v3 in /connect/v3; every MFA challenge has the code {DEMO_MFA_CODE}.
 # Paste this into a second terminal:
 
 {exports}
-# Then try, there:
+# There are also: organisation {DEMO_OTHER_ORG}; for v3, the user's console
+# token {DEMO_CONSOLE_API_TOKEN}, and a partner: {DEMO_PARTNER},
+# {DEMO_PARTNER_PASSWORD}, application key {DEMO_APP_KEY}.
 #
+# Then try, there:
 #   bill check        (from a checkout: cargo run --release --bin bill -- check)
+#   bill check --v3   (the same with v3)
 #
 # or BILL's own example (the answer holds a sessionId):
-#
 #   curl "$BILL_ENVIRONMENT/api/v2/Login.json" \
 #     --data-urlencode "userName=$BILL_USERNAME" \
 #     --data-urlencode "password=$BILL_PASSWORD" \
@@ -84,7 +90,6 @@ fn greeting(sandbox: &Sandbox) -> String {
 #     --data-urlencode "devKey=$BILL_DEV_KEY"
 #
 # or look at what has come in so far:
-#
 #   curl {origin}/_sandbox/stats
 "#
     )

@@ -6,7 +6,8 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use bill_sandbox::{
-    DEMO_DEV_KEY, DEMO_ORG, DEMO_PASSWORD, DEMO_USER, Fault, FaultKind, Sandbox, Stats,
+    DEMO_DEV_KEY, DEMO_ORG, DEMO_PASSWORD, DEMO_TOKEN_NAME, DEMO_TOKEN_VALUE, DEMO_USER, Fault,
+    FaultKind, Sandbox, Stats,
 };
 
 const CREDENTIALS: [(&str, &str); 4] = [
@@ -25,8 +26,16 @@ struct Checked {
 
 /// Checks with the demo's credentials, but for `changed`; an empty environment is not named.
 fn check(environment: &str, changed: &[(&str, Option<&str>)]) -> Checked {
+    check_by(&[], environment, changed)
+}
+
+/// The same, with more arguments.
+fn check_by(arguments: &[&str], environment: &str, changed: &[(&str, Option<&str>)]) -> Checked {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bill"));
-    command.arg("check").envs(CREDENTIALS).env_remove("BILL_ENVIRONMENT");
+    command.arg("check").args(arguments).envs(CREDENTIALS);
+    for inherited in ["BILL_ENVIRONMENT", "BILL_TOKEN_NAME", "BILL_TOKEN_VALUE"] {
+        command.env_remove(inherited);
+    }
     if !environment.is_empty() {
         command.args(["--environment", environment]);
     }
@@ -43,10 +52,18 @@ fn check(environment: &str, changed: &[(&str, Option<&str>)]) -> Checked {
         stderr: String::from_utf8(stderr).unwrap(),
     };
     let told = format!("{}{}", checked.stdout, checked.stderr);
-    for secret in [DEMO_USER, DEMO_PASSWORD, DEMO_DEV_KEY, "guessed"] {
+    for secret in
+        [DEMO_USER, DEMO_PASSWORD, DEMO_DEV_KEY, DEMO_TOKEN_NAME, DEMO_TOKEN_VALUE, "guessed"]
+    {
         assert!(!told.contains(secret), "{told}");
     }
     checked
+}
+
+/// What a line of the answer says.
+fn line<'a>(stdout: &'a str, name: &str) -> &'a str {
+    let line = stdout.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap_or_else(|| panic!("no line {name:?} in {stdout}")).trim_start()
 }
 
 fn behaved(sandbox: &Sandbox) -> Stats {
@@ -72,6 +89,102 @@ fn working_credentials_are_shown_and_signed_out_again() {
     assert!(!stderr.contains("warning"), "{stderr}");
     let stats = behaved(&sandbox);
     assert_eq!((stats.sign_ins, stats.sign_outs, stats.sessions_alive), (1, 1, 0));
+}
+
+#[test]
+fn v3_signs_in_at_v3_and_says_whether_the_session_is_trusted() {
+    let sandbox = Sandbox::start().unwrap();
+    let Checked { code, stdout, stderr } = check_by(&["--v3"], &sandbox.origin(), &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let base = format!("{}/connect", sandbox.origin());
+    assert!(stderr.contains(&format!("signing in at {base}\n")), "{stderr}");
+    assert_eq!(line(&stdout, "API"), base);
+    assert_eq!(line(&stdout, "user"), "00601000000000000001");
+    assert!(line(&stdout, "session").starts_with("ends after 35 minutes"), "{stdout}");
+    assert!(line(&stdout, "trusted").starts_with("no: what needs MFA"), "{stdout}");
+    let stats = behaved(&sandbox);
+    assert_eq!((stats.sign_ins, stats.sign_ins_v3), (1, 1));
+    assert_eq!((stats.sign_outs, stats.sessions_alive), (1, 0));
+    // The sign-in said it all: the only call was the sign-out.
+    assert_eq!(stats.calls, 1);
+}
+
+#[test]
+fn v3_that_does_not_say_whether_a_session_is_trusted_is_asked() {
+    let sandbox = Sandbox::builder().omit_trusted().start().unwrap();
+    let asked = check_by(&["--v3"], &sandbox.origin(), &[]);
+    assert_eq!(asked.code, Some(0), "{}", asked.stderr);
+    assert!(line(&asked.stdout, "trusted").starts_with("no: what needs MFA"), "{}", asked.stdout);
+    let operations = sandbox.journal().into_iter().map(|entry| entry.operation);
+    assert_eq!(operations.collect::<Vec<_>>(), ["v3/Login", "v3/GetSession", "v3/Logout"]);
+
+    // And one that does not say it even then, or is in trouble, is no failure of the check.
+    sandbox.fault(Fault::new(FaultKind::code("BDC_1001")).on("v3/GetSession").always());
+    let untold = check_by(&["--v3"], &sandbox.origin(), &[]);
+    assert_eq!(untold.code, Some(0), "{}", untold.stderr);
+    assert_eq!(line(&untold.stdout, "trusted"), "BILL does not say");
+    assert_eq!((behaved(&sandbox).sign_ins, behaved(&sandbox).sessions_alive), (2, 0));
+}
+
+#[test]
+fn v2_does_not_say_whether_the_session_is_trusted_and_v3_is_named() {
+    let sandbox = Sandbox::start().unwrap();
+    let Checked { code, stdout, stderr } = check(&sandbox.origin(), &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(line(&stdout, "trusted").ends_with("try --v3"), "{stdout}");
+    assert_eq!(behaved(&sandbox).calls, 1);
+}
+
+#[test]
+fn a_token_signs_in_for_a_session_that_does_not_expire() {
+    let token =
+        [("BILL_TOKEN_NAME", Some(DEMO_TOKEN_NAME)), ("BILL_TOKEN_VALUE", Some(DEMO_TOKEN_VALUE))];
+    let alone = [("BILL_USERNAME", None), ("BILL_PASSWORD", None)];
+    for arguments in [&[][..], &["--v3"]] {
+        // What `bill sandbox` prints to be pasted sets a user too: the token is meant.
+        for changed in [token.to_vec(), [token, alone].concat()] {
+            let sandbox = Sandbox::start().unwrap();
+            let Checked { code, stdout, stderr } = check_by(arguments, &sandbox.origin(), &changed);
+            assert_eq!(code, Some(0), "{stderr}");
+            assert_eq!(line(&stdout, "session"), "does not expire");
+            assert!(line(&stdout, "trusted").starts_with("no: a token's session"), "{stdout}");
+            assert_eq!(line(&stdout, "user"), "00601000000000000002");
+            assert!(stderr.contains("with the token"), "{stderr}");
+            let stats = behaved(&sandbox);
+            assert_eq!((stats.sign_ins, stats.sign_outs, stats.calls), (1, 1, 1));
+        }
+    }
+}
+
+#[test]
+fn a_wrong_token_is_tried_once_and_told_as_one() {
+    let sandbox = Sandbox::start().unwrap();
+    let token = [("BILL_TOKEN_NAME", Some(DEMO_TOKEN_NAME)), ("BILL_TOKEN_VALUE", Some("guessed"))];
+    let Checked { code, stderr, .. } = check(&sandbox.origin(), &token);
+    assert_eq!(code, Some(4), "{stderr}");
+    assert!(stderr.contains("BDC_1101") && stderr.contains("can be revoked"), "{stderr}");
+    assert_eq!(behaved(&sandbox).sign_ins, 1);
+
+    let half = check(&sandbox.origin(), &[token[0]]);
+    assert_eq!(half.code, Some(2), "{}", half.stderr);
+    assert!(half.stderr.contains("BILL_TOKEN_VALUE is not set"), "{}", half.stderr);
+    assert_eq!(behaved(&sandbox).sign_ins, 1);
+}
+
+#[test]
+fn what_v3_refuses_is_told_as_v2s_refusals_are() {
+    for (changed, code, words) in [
+        (("BILL_PASSWORD", Some("guessed")), "BDC_1101", "check the user name"),
+        (("BILL_DEV_KEY", Some("guessed")), "BDC_1102", "try without --v3"),
+        (("BILL_ORG_ID", Some("00800000000000000009")), "BDC_1107", "check BILL_ORG_ID"),
+    ] {
+        let sandbox = Sandbox::start().unwrap();
+        let checked = check_by(&["--v3"], &sandbox.origin(), &[changed]);
+        assert_eq!((checked.code, checked.stdout.as_str()), (Some(4), ""), "{}", checked.stderr);
+        assert!(checked.stderr.contains(code), "{}", checked.stderr);
+        assert!(checked.stderr.contains(words), "{}", checked.stderr);
+        assert_eq!(behaved(&sandbox).sign_ins, 1);
+    }
 }
 
 #[test]

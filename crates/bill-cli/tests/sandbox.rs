@@ -6,6 +6,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
+use bill_sandbox::{
+    DEMO_APP_KEY, DEMO_CONSOLE_API_TOKEN, DEMO_MFA_CODE, DEMO_OTHER_ORG, DEMO_PARTNER,
+    DEMO_PARTNER_PASSWORD,
+};
+
 fn sandbox(listen: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_bill"))
         .args(["sandbox", "--listen", listen])
@@ -50,6 +55,20 @@ fn it_tells_where_it_listens_and_what_to_do_next_and_stops_when_asked_to() {
             .trim_end_matches('\'');
         assert!(text.contains("export BILL_PASSWORD='demo-password'"), "{text}");
         assert!(text.contains("#   bill check "), "{text}");
+        assert!(text.contains("#   bill check --v3"), "{text}");
+        assert!(text.contains("v3 in /connect/v3"), "{text}");
+        for seeded in [
+            DEMO_MFA_CODE,
+            DEMO_OTHER_ORG,
+            DEMO_CONSOLE_API_TOKEN,
+            DEMO_PARTNER,
+            DEMO_PARTNER_PASSWORD,
+            DEMO_APP_KEY,
+        ] {
+            assert!(text.contains(seeded), "{seeded}: {text}");
+        }
+        // It fits one screen.
+        assert!(text.lines().count() <= 30, "{text}");
         assert!(text.contains("curl \"$BILL_ENVIRONMENT/api/v2/Login.json\""), "{text}");
         assert!(text.lines().all(|line| line.len() <= 80), "{text}");
         let addr = origin.strip_prefix("http://").unwrap().to_owned();
@@ -71,6 +90,21 @@ fn its_greeting_can_be_pasted_into_a_shell_as_it_is() {
     assert_eq!(String::from_utf8(shell.stdout).unwrap(), "00800000000000000001");
     assert!(shell.stderr.is_empty());
     stop(child, "-INT");
+}
+
+#[test]
+fn what_it_says_to_paste_and_to_try_works() {
+    let mut child = sandbox("127.0.0.1:0");
+    let text = greeting(&mut child);
+    for arguments in ["check", "check --v3", "check --environment \"$BILL_ENVIRONMENT\""] {
+        let script = format!("set -eu\n{text}\n\"{}\" {arguments}", env!("CARGO_BIN_EXE_bill"));
+        let shell = Command::new("sh").args(["-c", &script]).output().unwrap();
+        let stderr = String::from_utf8(shell.stderr).unwrap();
+        assert_eq!(shell.status.code(), Some(0), "{stderr}");
+        assert!(stderr.contains("signed out again"), "{stderr}");
+    }
+    let (_, stderr) = stop(child, "-INT");
+    assert!(stderr.contains("3 sign-ins"), "{stderr}");
 }
 
 #[test]

@@ -3,16 +3,17 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::accounts::{Identity, Kind};
-use crate::answer::{
-    Answer, INVALID_SESSION, LIMITED_ACCESS, UNKNOWN_PATH, WRONG_KEY, WRONG_LOGIN,
-};
+use crate::accounts::Identity;
+use crate::answer::{Answer, Dialect, WRONG_KEY, WRONG_LOGIN};
 use crate::calendar::stamp;
+use crate::caller::{self, Caller, Device, caller};
+use crate::claim::{Claim, Key};
 use crate::form::Form;
 use crate::list::Query;
-use crate::operation::{Call, Operation, Verb, covers};
+use crate::operation::{Call, Operation, Verb};
 use crate::state::State;
-use crate::strict::{Refusal, Violation};
+use crate::store::NO_SUCH_OBJECT;
+use crate::uploads::Digest;
 
 /// The work that was done for a request.
 #[derive(Debug)]
@@ -22,11 +23,22 @@ pub(crate) struct Work {
     pub(crate) opened: Option<String>,
 }
 
-/// Where and for whom an operation works, once its session was accepted.
-struct Caller {
-    users_id: String,
-    organization: String,
-    kind: Kind,
+impl From<Answer> for Work {
+    fn from(answer: Answer) -> Self {
+        Self { answer, opened: None }
+    }
+}
+
+/// A request in v2, and how to answer it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) claim: &'a Claim,
+    pub(crate) operation: &'a Operation,
+    pub(crate) form: &'a Form,
+    pub(crate) file: Option<Digest>,
+    pub(crate) dialect: Dialect,
+    /// The sandbox's origin as the client spells it, if not like the sandbox itself.
+    pub(crate) origin: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -41,134 +53,178 @@ struct ByObject {
     obj: Map<String, Value>,
 }
 
-/// Does what was asked at `origin`, which is the sandbox's own unless the client spells it otherwise.
-pub(crate) fn handle(
-    state: &mut State,
-    checked: &Result<(Operation, Form), Refusal>,
-    origin: Option<&str>,
-) -> Work {
-    let answer = match checked {
-        Ok((Operation::Login, form)) => return sign_in(state, form, origin),
-        Ok((Operation::ListOrgs, form)) => list_orgs(state, form),
-        Ok((Operation::InSession(call), form)) => in_session(state, call, form),
-        Err(Refusal::UnknownPath) => Answer::refusal(404, UNKNOWN_PATH),
-        Err(Refusal::Strict(violation)) => Answer::violation(*violation),
-    };
-    Work { answer, opened: None }
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Authentication {
+    challenge_id: String,
+    token: String,
+    device_id: Option<String>,
+    #[serde(rename = "machineName")]
+    _machine_name: Option<String>,
+    #[serde(default)]
+    remember_me: Written,
 }
 
-/// The label of the developer key and organisation under which a request is counted.
-pub(crate) fn counted_as(state: &State, form: &Form) -> Option<String> {
-    let ordinal = state.accounts.key_ordinal(form.value("devKey"))?;
-    let organization = organization_of(state, form)?;
-    Some(format!("key {ordinal} / {organization}"))
+// v2 writes booleans as strings in some places and bare in others.
+#[derive(Default, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Plain(bool),
+    Text(String),
+    #[default]
+    Absent,
 }
 
-/// The organisation that a request is for, if it says so or its session does.
-pub(crate) fn organization_of<'a>(state: &'a State, form: &'a Form) -> Option<&'a str> {
-    let named = Some(form.value("orgId")).filter(|id| !id.is_empty());
-    named.or_else(|| state.sessions.organization(form.value("sessionId")))
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Attachment {
+    id: String,
+    file_name: String,
 }
 
-/// The strictness counter of a refused request.
-pub(crate) fn violation(checked: &Result<(Operation, Form), Refusal>) -> Option<Violation> {
-    match checked {
-        Err(Refusal::Strict(violation)) => Some(*violation),
-        _ => None,
+/// Does what was asked.
+pub(crate) fn handle(state: &mut State, request: Request<'_>) -> Work {
+    match request.operation {
+        Operation::Login => {
+            sign_in(state, request).unwrap_or_else(|code| request.dialect.refusal(code).into())
+        }
+        Operation::ListOrgs => list_orgs(state, request).into(),
+        Operation::InSession(call) => in_session(state, call, request).into(),
     }
 }
 
-fn sign_in(state: &mut State, form: &Form, origin: Option<&str>) -> Work {
-    let dev_key = form.value("devKey");
-    let organization = form.value("orgId");
-    let identity = match identify(state, form) {
-        Ok(_) if !state.accounts.organizations().iter().any(|id| id == organization) => {
-            return Work { answer: Answer::refusal(200, WRONG_LOGIN), opened: None };
-        }
-        Ok(identity) => identity,
-        Err(answer) => {
-            return Work { answer, opened: None };
-        }
-    };
+fn sign_in(state: &mut State, request: Request<'_>) -> Result<Work, &'static str> {
+    let (key, identity) = identify(state, request)?;
     let users_id = identity.users_id.clone();
-    let now = state.clock.now();
-    let id = state.sessions.open(identity, dev_key, organization, now);
-    state.counted.sign_ins_succeeded += 1;
+    let value = |name| Some(request.form.value(name)).filter(|value| !value.is_empty());
+    let device = value("deviceId").zip(value("mfaId")).map(|(name, id)| Device { name, id });
+    let organization = request.form.value("orgId");
+    let opened = caller::open(state, identity, key, organization, device)?;
     let answer = Answer::success(json!({
-        "sessionId": id,
+        "sessionId": opened.session,
         "orgId": organization,
-        "apiEndPoint": format!("{}/api/v2", origin.unwrap_or(&state.origin)),
+        "apiEndPoint": format!("{}/api/v2", request.origin.unwrap_or(&state.origin)),
         "usersId": users_id,
     }));
-    Work { answer, opened: Some(id) }
+    Ok(Work { answer, opened: Some(opened.session) })
 }
 
-fn list_orgs(state: &State, form: &Form) -> Answer {
-    if let Err(answer) = identify(state, form) {
-        return answer;
+fn list_orgs(state: &State, request: Request<'_>) -> Answer {
+    if let Err(code) = identify(state, request) {
+        return request.dialect.refusal(code);
     }
     let organizations = state.accounts.organizations().iter().enumerate();
-    let named = organizations.map(|(position, id)| {
-        json!({"orgId": id, "orgName": format!("Example Organization {}", position + 1)})
-    });
+    let named = organizations
+        .map(|(position, id)| json!({"orgId": id, "orgName": organization_name(position)}));
     Answer::success(named.collect::<Vec<_>>())
 }
 
-fn identify(state: &State, form: &Form) -> Result<Identity, Answer> {
-    if state.accounts.key_ordinal(form.value("devKey")).is_none() {
-        return Err(Answer::refusal(200, WRONG_KEY));
-    }
-    let found = state.accounts.sign_in(form.value("userName"), form.value("password"));
-    found.ok_or_else(|| Answer::refusal(200, WRONG_LOGIN))
+/// The name of the organisation at a position.
+pub(crate) fn organization_name(position: usize) -> String {
+    format!("Example Organization {}", position + 1)
 }
 
-fn in_session(state: &mut State, call: &Call, form: &Form) -> Answer {
-    let (id, dev_key) = (form.value("sessionId"), form.value("devKey"));
-    if state.accounts.key_ordinal(dev_key).is_none() {
-        return Answer::refusal(200, WRONG_KEY);
-    }
-    let Some(session) = state.sessions.touch(id, dev_key, state.clock.now()) else {
-        return Answer::refusal(200, INVALID_SESSION);
+fn identify<'a>(state: &State, request: Request<'a>) -> Result<(&'a Key, Identity), &'static str> {
+    let known = request.claim.key.as_ref().filter(|key| state.accounts.key_label(key).is_some());
+    let key = known.ok_or(WRONG_KEY)?;
+    let (name, secret) = (request.form.value("userName"), request.form.value("password"));
+    Ok((key, state.accounts.sign_in(name, secret).ok_or(WRONG_LOGIN)?))
+}
+
+fn in_session(state: &mut State, call: &Call, request: Request<'_>) -> Answer {
+    let caller = match caller(state, request.claim, &call.to_string()) {
+        Ok(caller) => caller,
+        Err(code) => return request.dialect.refusal(code),
     };
-    let caller = Caller {
-        users_id: session.identity.users_id.clone(),
-        organization: session.organization.clone(),
-        kind: session.identity.kind,
-    };
-    let name = call.to_string();
-    let limited = state.token_refuses.iter().any(|pattern| covers(pattern, &name));
-    if caller.kind == Kind::Token && limited {
-        return Answer::refusal(200, LIMITED_ACCESS);
-    }
+    let data = request.form.value("data");
     match call {
-        Call::Logout => sign_out(state, id),
+        Call::Logout => {
+            caller::sign_out(state, &caller);
+            Answer::success(json!({}))
+        }
         Call::GetSessionInfo => Answer::success(json!({
             "orgId": caller.organization,
             "usersId": caller.users_id,
         })),
         Call::CurrentTime => Answer::success(json!({"currentTime": stamp(state.clock.wall())})),
-        Call::List(entity) => list(state, &caller, entity, form.value("data")),
-        Call::Crud(verb, entity) => crud(state, &caller, *verb, entity, form.value("data")),
+        Call::MfaChallenge => {
+            Answer::success(json!({"challengeId": caller::challenge(state, &caller)}))
+        }
+        Call::MfaAuthenticate => authenticate(state, &caller, data, request.dialect),
+        Call::MfaStatus => Answer::success(json!({"isTrusted": caller.trusted})),
+        Call::PayBills => pay(state, &caller, data, request.dialect),
+        Call::UploadAttachment => attach(state, &caller, request),
+        Call::List(entity) => list(state, &caller, entity, request),
+        Call::Crud(verb, entity) => crud(state, &caller, *verb, entity, request),
     }
 }
 
-fn sign_out(state: &mut State, id: &str) -> Answer {
-    state.sessions.close(id);
-    state.counted.sign_outs += 1;
-    Answer::success(json!({}))
+fn authenticate(state: &mut State, caller: &Caller, data: &str, dialect: Dialect) -> Answer {
+    let Ok(given) = serde_json::from_str::<Authentication>(data) else {
+        return dialect.bad_data(
+            "data is a JSON document of challengeId, token, deviceId, machineName, rememberMe",
+        );
+    };
+    let remembered = match given.remember_me {
+        Written::Plain(remember) => remember,
+        Written::Text(text) => text == "true",
+        Written::Absent => false,
+    };
+    let device = given.device_id.as_deref().filter(|_| remembered);
+    if remembered && device.is_none() {
+        return dialect.bad_data("a device that is to be remembered has a deviceId");
+    }
+    match caller::validate(state, caller, &given.challenge_id, &given.token, device) {
+        Ok(Some(id)) => Answer::success(json!({"mfaId": id})),
+        Ok(None) => Answer::success(json!({})),
+        Err(code) => dialect.refusal(code),
+    }
 }
 
-fn list(state: &mut State, caller: &Caller, entity: &str, data: &str) -> Answer {
-    match Query::parse(data) {
+fn pay(state: &mut State, caller: &Caller, data: &str, dialect: Dialect) -> Answer {
+    let Ok(Value::Object(mut payment)) = serde_json::from_str(data) else {
+        return dialect.bad_data("data is a JSON document of a payment");
+    };
+    payment.insert("entity".to_owned(), "SentPay".into());
+    let stamp = stamp(state.clock.wall());
+    match state.store(&caller.organization).create("SentPay", payment, &stamp) {
+        Ok(object) => Answer::success(object),
+        Err(unfit) => dialect.bad_data(unfit.0),
+    }
+}
+
+fn attach(state: &mut State, caller: &Caller, request: Request<'_>) -> Answer {
+    let Ok(given) = serde_json::from_str::<Attachment>(request.form.value("data")) else {
+        return request
+            .dialect
+            .bad_data("data is a JSON document {\"id\":\"…\",\"fileName\":\"…\"}");
+    };
+    if !state.store(&caller.organization).holds(&given.id) {
+        return request.dialect.bad_data(NO_SUCH_OBJECT);
+    }
+    let file = request.file.unwrap_or_default();
+    let id = state.keep(&caller.organization, &given.id, &given.file_name, file);
+    Answer::success(json!({"documentUploadedId": id}))
+}
+
+fn list(state: &mut State, caller: &Caller, entity: &str, request: Request<'_>) -> Answer {
+    match Query::parse(request.form.value("data")) {
         Ok(query) => {
             let rows = state.store(&caller.organization).rows(entity);
             Answer::success(query.page(rows))
         }
-        Err(reason) => Answer::bad_data(reason),
+        Err(reason) => request.dialect.bad_data(reason),
     }
 }
 
-fn crud(state: &mut State, caller: &Caller, verb: Verb, entity: &str, data: &str) -> Answer {
+fn crud(
+    state: &mut State,
+    caller: &Caller,
+    verb: Verb,
+    entity: &str,
+    request: Request<'_>,
+) -> Answer {
+    let (data, dialect) = (request.form.value("data"), request.dialect);
     let stamp = stamp(state.clock.wall());
     let store = state.store(&caller.organization);
     let by_id = || serde_json::from_str::<ById>(data);
@@ -177,16 +233,16 @@ fn crud(state: &mut State, caller: &Caller, verb: Verb, entity: &str, data: &str
         Verb::Create | Verb::Update => match by_object() {
             Ok(ByObject { obj }) if verb == Verb::Create => store.create(entity, obj, &stamp),
             Ok(ByObject { obj }) => store.update(entity, obj, &stamp),
-            Err(_) => return Answer::bad_data("data is a JSON document {\"obj\":{…}}"),
+            Err(_) => return dialect.bad_data("data is a JSON document {\"obj\":{…}}"),
         },
         Verb::Read | Verb::Delete | Verb::Undelete => match by_id() {
             Ok(ById { id }) if verb == Verb::Read => store.read(entity, &id),
             Ok(ById { id }) => store.set_active(entity, &id, verb == Verb::Undelete, &stamp),
-            Err(_) => return Answer::bad_data("data is a JSON document {\"id\":\"…\"}"),
+            Err(_) => return dialect.bad_data("data is a JSON document {\"id\":\"…\"}"),
         },
     };
     match done {
         Ok(object) => Answer::success(object),
-        Err(unfit) => Answer::bad_data(unfit.0),
+        Err(unfit) => dialect.bad_data(unfit.0),
     }
 }

@@ -1,9 +1,9 @@
 //! Settings of a sandbox, and the ways in which it can fail to start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
@@ -11,20 +11,35 @@ use crate::accounts::{Accounts, Kind};
 use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::journal::Journal;
+use crate::limits::{self, Limits};
+use crate::mfa::{self, Mfa};
 use crate::sandbox::Sandbox;
 use crate::sessions::Sessions;
 use crate::state::State;
 use crate::stats::Stats;
+use crate::v3::Cursors;
 
-// What BILL calls limited access: a token's session moves no money.
-const PAYMENTS: [&str; 6] = [
+// What BILL calls limited access: a token's session moves no money and knows no second factor.
+const LIMITED: [&str; 13] = [
     "Crud/Create/SentPay",
     "Crud/Update/SentPay",
     "Crud/Delete/SentPay",
     "Crud/Create/BankAccount",
     "Crud/Update/BankAccount",
     "Crud/Delete/BankAccount",
+    "PayBills",
+    "MFAChallenge",
+    "MFAAuthenticate",
+    "v3/Create/payments",
+    "v3/MFAChallenge",
+    "v3/MFAValidate",
+    "v3/MFAStepUp",
 ];
+
+// What BILL asks a second factor for.
+const TRUSTED: [&str; 2] = ["PayBills", "v3/Create/payments"];
+
+const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
 /// Why a sandbox did not start.
 #[derive(Debug, Error)]
@@ -72,11 +87,17 @@ pub enum StartError {
 pub struct Builder {
     pub(crate) addr: SocketAddr,
     pub(crate) any_address: bool,
-    frozen: bool,
-    vendors: usize,
-    accounts: Accounts,
-    token_idle_limit: Option<Duration>,
-    token_refuses: Vec<String>,
+    pub(crate) frozen: bool,
+    pub(crate) vendors: usize,
+    pub(crate) accounts: Accounts,
+    pub(crate) token_idle_limit: Option<Duration>,
+    pub(crate) token_refuses: Vec<String>,
+    pub(crate) untrusted_refuses: Vec<String>,
+    pub(crate) starts_at: Option<SystemTime>,
+    pub(crate) limits: limits::Rules,
+    pub(crate) mfa: mfa::Rules,
+    pub(crate) tells_trust: bool,
+    pub(crate) largest_file: u64,
 }
 
 impl Builder {
@@ -88,7 +109,13 @@ impl Builder {
             vendors: 2_500,
             accounts: Accounts::default(),
             token_idle_limit: None,
-            token_refuses: PAYMENTS.map(str::to_owned).to_vec(),
+            token_refuses: LIMITED.map(str::to_owned).to_vec(),
+            untrusted_refuses: TRUSTED.map(str::to_owned).to_vec(),
+            starts_at: None,
+            limits: limits::Rules::default(),
+            mfa: mfa::Rules::default(),
+            tells_trust: true,
+            largest_file: LARGEST_FILE,
         }
     }
 
@@ -105,6 +132,12 @@ impl Builder {
     /// Makes the clock stand still except when it is advanced, for tests of exact moments.
     pub fn frozen_clock(self) -> Self {
         Self { frozen: true, ..self }
+    }
+
+    /// Starts the clock at this time of day instead of the machine's, so that a test knows when the
+    /// clock hour of BILL's limits ends. A time before 1970 counts as the first moment of 1970.
+    pub fn starts_at(self, wall: SystemTime) -> Self {
+        Self { starts_at: Some(wall), ..self }
     }
 
     /// Gives every organisation so many vendors instead of 2,500.
@@ -124,6 +157,24 @@ impl Builder {
         self
     }
 
+    /// Adds a token of the accountant console, which a user may give in place of the password.
+    pub fn console_token(mut self, user: impl Into<String>, token: impl Into<String>) -> Self {
+        self.accounts.add_console_token(user.into(), token.into());
+        self
+    }
+
+    /// Adds a partner to the demo partner.
+    pub fn partner(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
+        self.accounts.add_login(name.into(), password.into(), Kind::Partner);
+        self
+    }
+
+    /// Adds an application key to the demo partner's.
+    pub fn app_key(mut self, key: impl Into<String>) -> Self {
+        self.accounts.add_app_key(key.into());
+        self
+    }
+
     /// Adds a developer key to the demo key.
     pub fn dev_key(mut self, key: impl Into<String>) -> Self {
         self.accounts.add_dev_key(key.into());
@@ -134,20 +185,6 @@ impl Builder {
     pub fn organization(mut self, id: impl Into<String>) -> Self {
         self.accounts.add_organization(id.into());
         self
-    }
-
-    /// Ends a token's session after so long without a call; `None`, the default, never does.
-    ///
-    /// An older page of BILL's says that such a session does not expire, a newer one 48 hours.
-    pub fn token_idle_limit(self, limit: Option<Duration>) -> Self {
-        Self { token_idle_limit: limit, ..self }
-    }
-
-    /// Refuses these operations to a token's session instead of those that move money.
-    ///
-    /// `Crud/Create` means that of any entity.
-    pub fn token_refuses<T: Into<String>>(self, operations: impl IntoIterator<Item = T>) -> Self {
-        Self { token_refuses: operations.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Starts the sandbox; it may be called from async and from blocking code.
@@ -162,10 +199,17 @@ impl Builder {
     pub(crate) fn state(self, addr: SocketAddr) -> State {
         State {
             origin: format!("http://{addr}"),
-            clock: Clock::new(self.frozen),
+            clock: Clock::new(self.frozen, self.starts_at),
             accounts: self.accounts,
             sessions: Sessions::new(self.token_idle_limit),
+            mfa: Mfa::new(self.mfa),
+            limits: Limits::new(self.limits),
             token_refuses: self.token_refuses,
+            untrusted_refuses: self.untrusted_refuses,
+            tells_trust: self.tells_trust,
+            largest_file: self.largest_file,
+            uploads: VecDeque::new(),
+            cursors: Cursors::default(),
             vendors: self.vendors,
             stores: BTreeMap::new(),
             faults: Faults::default(),

@@ -7,6 +7,11 @@ pub(crate) fn stamp(at: SystemTime) -> String {
     stamp_from(since.as_secs(), since.subsec_millis())
 }
 
+/// The same with a colon in the zone, as v3 writes it into its errors.
+pub(crate) fn stamp_with_colon(at: SystemTime) -> String {
+    stamp(at).replace("+0000", "+00:00")
+}
+
 pub(crate) fn stamp_from(unix_seconds: u64, millis: u32) -> String {
     let (hour, minute) = (unix_seconds / 3_600 % 24, unix_seconds / 60 % 60);
     let second = unix_seconds % 60;

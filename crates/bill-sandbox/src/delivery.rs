@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
@@ -14,9 +14,10 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::answer::{Answer, Outcome};
+use crate::answer::{Answer, Dialect, Generation, Outcome};
 use crate::exchange::Exchange;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
+use crate::fault_kind::FaultKind;
 use crate::wire::Wire;
 
 const HTML: &str = "<!DOCTYPE html>\n<html><head><title>BILL</title></head>\
@@ -60,13 +61,19 @@ impl Manner {
 }
 
 /// The answer that a fault leaves of the one that was worked out, or puts in its place.
-pub(crate) fn altered(worked: Option<Answer>, fault: &Fault) -> Option<Answer> {
+pub(crate) fn altered(worked: Option<Answer>, fault: &Fault, dialect: Dialect) -> Option<Answer> {
     let mut answer = match fault.kind() {
         FaultKind::NoAnswer | FaultKind::ResetBeforeAnswer => return None,
         FaultKind::Html { status } => {
             Answer::foreign(*status, "text/html;charset=utf-8", HTML.into(), "html")
         }
-        FaultKind::Envelope { status, code } => Answer::refusal(*status, code),
+        // What is 200 in v2 is the code's own status in v3.
+        FaultKind::Envelope { status: 200, code } => dialect.refusal_with(
+            if dialect.generation == Generation::V3 { dialect.status(code) } else { 200 },
+            code,
+        ),
+        FaultKind::Envelope { status, code } => dialect.refusal_with(*status, code),
+        FaultKind::Errors { status, errors } => dialect.array(*status, errors),
         FaultKind::Body { status, content_type, body } => {
             Answer::foreign(*status, content_type, body.clone().into(), "body")
         }
@@ -91,7 +98,11 @@ pub(crate) fn deliver(
     exchange: Exchange,
     wire: Wire,
 ) -> Response {
-    let length = answer.body.len();
+    let length = match manner {
+        // Of an empty body, too, something must be missing.
+        Manner::Part { .. } => answer.body.len().max(1),
+        _ => answer.body.len(),
+    };
     let body = match manner {
         Manner::Slowly { bytes, pause } => {
             slowly(answer.body.clone(), bytes, pause, exchange, answer.outcome.name().to_owned())
@@ -117,7 +128,9 @@ pub(crate) fn deliver(
 /// Whether the status and the headers of a fault can be sent.
 pub(crate) fn can_be_sent(fault: &Fault) -> bool {
     let nothing = Answer::foreign(200, "text/plain", Vec::new(), "nothing");
-    altered(Some(nothing), fault).is_none_or(|answer| head(&answer, 0, Body::empty()).is_some())
+    let dialect = Dialect { generation: Generation::V2, at: SystemTime::UNIX_EPOCH };
+    altered(Some(nothing), fault, dialect)
+        .is_none_or(|answer| head(&answer, 0, Body::empty()).is_some())
 }
 
 fn head(answer: &Answer, length: usize, body: Body) -> Option<Response> {
@@ -127,7 +140,9 @@ fn head(answer: &Answer, length: usize, body: Body) -> Option<Response> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(answer.status).ok()?;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_str(&answer.content_type).ok()?);
+    if !answer.content_type.is_empty() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_str(&answer.content_type).ok()?);
+    }
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     for (name, value) in &answer.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;

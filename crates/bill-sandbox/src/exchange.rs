@@ -1,71 +1,47 @@
 //! One request from its arrival to its answer.
 
-use std::future::{pending, poll_fn};
-use std::pin::Pin;
+use std::future::pending;
 use std::sync::Arc;
 
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use crate::answer::{Answer, INVALID_SESSION, Outcome};
-use crate::api::{self, counted_as, organization_of};
+use crate::answer::{Answer, BUSY, Dialect, HOUR_SPENT, INVALID_SESSION, Outcome, UNKNOWN_PATH};
+use crate::api::{self, Work};
+use crate::arrival::{Arrival, violation};
+use crate::asked::{Asked, What};
+use crate::body::{self, Broken, Content};
 use crate::delivery::{self, Manner};
-use crate::fault::{Fault, FaultKind};
-use crate::form::Form;
+use crate::fault::Fault;
+use crate::fault_kind::FaultKind;
 use crate::hold::{Gate, Stage};
-use crate::operation::{Operation, UNKNOWN};
 use crate::state::{self, Shared};
-use crate::strict::{self, Refusal, Violation, holds_one_of};
+use crate::uploads::Digest;
+use crate::v3;
+use crate::violation::{Refusal, Violation};
 use crate::wire::Wire;
 
-const LARGEST_BODY: usize = 8 * 1024 * 1024;
-
 // BILL refuses these before a call counts as a use of its session.
-const NO_USE: [&str; 3] = [INVALID_SESSION, "BDC_1144", "BDC_1322"];
+const NO_USE: [&str; 3] = [INVALID_SESSION, HOUR_SPENT, BUSY];
 
 /// A request that is counted as in flight until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     shared: Arc<Shared>,
-    sequence: u64,
-    operation: String,
-    key: Option<String>,
-    /// The origin as the client spells it, if not like the sandbox itself.
-    spelled: Option<String>,
-}
-
-/// The sandbox's origin with `localhost` in it, when the client came to it by that name: its
-/// `apiEndPoint` is to be recognised.
-fn as_spelled(head: &Parts, origin: &str) -> Option<String> {
-    let host = head.headers.get(HOST)?.to_str().ok()?;
-    let port = origin.rsplit(':').next()?;
-    (host.strip_prefix("localhost:")? == port).then(|| format!("http://{host}"))
-}
-
-/// The request's body, if it is not too large.
-enum Read {
-    Whole(Vec<u8>),
-    TooLarge,
-    Broken,
+    arrival: Arrival,
 }
 
 pub(crate) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let wire = head.extensions.get::<ConnectInfo<Wire>>().map(|info| info.0.clone());
     let wire = wire.unwrap_or_default();
-    let body = match read(body).await {
-        Read::Whole(body) => Some(body),
-        Read::TooLarge => None,
-        Read::Broken => {
-            // The client left in the middle of its request, so nothing was asked.
-            wire.reset();
-            return Response::new(Body::empty());
-        }
+    let Ok((exchange, checked)) = receive(shared, &head, body).await else {
+        // The client left in the middle of its request.
+        wire.reset();
+        return Response::new(Body::empty());
     };
-    let (exchange, checked) = Exchange::arrive(shared, &head, body.as_deref());
     exchange.wait_at(Stage::Request).await;
     let (answer, fault) = exchange.work(&checked);
     exchange.wait_at(Stage::Answer).await;
@@ -82,11 +58,45 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
     }
 }
 
+/// Takes a request in. One with a file has arrived before the file has gone by; any other has
+/// arrived only when the whole of it is there.
+async fn receive(
+    shared: Arc<Shared>,
+    head: &Parts,
+    body: Body,
+) -> Result<(Exchange, Result<Asked, Refusal>), Broken> {
+    let largest = shared.with(|state| state.largest_file);
+    if !body::is_file(head) {
+        let content = body::read(head, body, largest).await?;
+        return Ok(Exchange::arrive(shared, head, content));
+    }
+    let (exchange, checked) = Exchange::arrive(shared, head, Content::Awaited);
+    match body::read_file(body).await {
+        Ok(file) => Ok((exchange, with_file(checked, file, largest))),
+        Err(broken) => {
+            exchange.answered("broken_request");
+            Err(broken)
+        }
+    }
+}
+
+fn with_file(
+    checked: Result<Asked, Refusal>,
+    file: Digest,
+    largest: u64,
+) -> Result<Asked, Refusal> {
+    let asked = checked?;
+    if file.length > largest {
+        return Err(Refusal::Strict(Violation::BodyTooLarge));
+    }
+    Ok(Asked { file: Some(file), ..asked })
+}
+
 impl Exchange {
     /// Notes in the journal how the request ended, and that it is no longer in flight.
     pub(crate) fn answered(self, outcome: &str) {
         self.shared.with(|state| {
-            if let Some(entry) = state.journal.entry(self.sequence) {
+            if let Some(entry) = state.journal.entry(self.arrival.sequence) {
                 entry.outcome = Some(outcome.to_owned());
             }
         });
@@ -95,67 +105,37 @@ impl Exchange {
     fn arrive(
         shared: Arc<Shared>,
         head: &Parts,
-        body: Option<&[u8]>,
-    ) -> (Self, Result<(Operation, Form), Refusal>) {
-        let (sequence, operation, key, spelled, checked) = shared.with(|state| {
-            let secrets = || state.accounts.secrets().chain(state.sessions.ids());
-            let checked = strict::check(head, body, |text| holds_one_of(text, secrets()));
-            // A refused request may still be one to a known path, but an unknown path is not
-            // written down: it may hold anything.
-            let named = match &checked {
-                Ok((operation, _)) => Ok(operation.clone()),
-                Err(_) => Operation::parse(head.uri.path()),
-            };
-            let operation = named.map_or_else(|_| UNKNOWN.to_owned(), |known| known.to_string());
-            if operation == "Login" {
-                state.counted.sign_ins += 1;
-            } else {
-                state.counted.calls += 1;
-            }
-            if api::violation(&checked) == Some(Violation::SecretInUrl) {
-                state.counted.secrets_in_url += 1;
-            }
-            let form = checked.as_ref().ok().map(|(_, form)| form);
-            let key = form.and_then(|form| counted_as(state, form));
-            let organization =
-                form.and_then(|form| organization_of(state, form)).map(str::to_owned);
-            let session = form.and_then(|form| state.sessions.ordinal(form.value("sessionId")));
-            let sequence = state.journal.write(state.clock.now(), operation.clone());
-            if let Some(entry) = state.journal.entry(sequence) {
-                entry.organization = organization;
-                entry.session = session;
-            }
-            state.enter(key.as_deref());
-            let spelled = as_spelled(head, &state.origin);
-            (sequence, operation, key, spelled, checked)
-        });
-        (Self { shared, sequence, operation, key, spelled }, checked)
+        content: Content,
+    ) -> (Self, Result<Asked, Refusal>) {
+        let (arrival, checked) = shared.with(|state| Arrival::note(state, head, content));
+        (Self { shared, arrival }, checked)
     }
 
     async fn wait_at(&self, stage: Stage) {
-        let gate: Option<Arc<Gate>> = self.shared.with(|state| state.gate(&self.operation, stage));
+        // What is beyond a limit is refused at once, so that a test can hold those before it.
+        if self.arrival.limit.is_some() {
+            return;
+        }
+        let gate: Option<Arc<Gate>> =
+            self.shared.with(|state| state.gate(&self.arrival.operation, stage));
         if let Some(gate) = gate {
             gate.pass().await;
         }
     }
 
     /// Does what was asked, as far as a fault lets it. Without an answer there will be none.
-    fn work(
-        &self,
-        checked: &Result<(Operation, Form), Refusal>,
-    ) -> (Option<Answer>, Option<Fault>) {
+    fn work(&self, checked: &Result<Asked, Refusal>) -> (Option<Answer>, Option<Fault>) {
         self.shared.with(|state| {
-            let fault = state.faults.take(&self.operation);
+            let fault = state.faults.take(&self.arrival.operation);
             if let Some(fault) = &fault {
                 state.counted.faults_applied += 1;
-                if let Some(entry) = state.journal.entry(self.sequence) {
+                if let Some(entry) = state.journal.entry(self.arrival.sequence) {
                     entry.fault = Some(fault.kind().name().to_owned());
                 }
             }
-            let form = checked.as_ref().ok().map(|(_, form)| form);
-            let answer = self.answer(state, checked, form, fault.as_ref());
+            let answer = self.answer(state, checked, fault.as_ref());
             // A fault may hide from the client that it broke a rule, but not from the counters.
-            let violation = api::violation(checked).map(Violation::name);
+            let violation = violation(checked).map(Violation::name);
             if let Some(name) = violation {
                 state.reject(name);
             }
@@ -171,17 +151,21 @@ impl Exchange {
     fn answer(
         &self,
         state: &mut state::State,
-        checked: &Result<(Operation, Form), Refusal>,
-        form: Option<&Form>,
+        checked: &Result<Asked, Refusal>,
         fault: Option<&Fault>,
     ) -> Option<Answer> {
-        if let (Some(FaultKind::LoseSession), Some(form)) = (fault.map(Fault::kind), form) {
-            state.sessions.close(form.value("sessionId"));
+        let dialect = Dialect { generation: self.arrival.generation, at: state.clock.wall() };
+        let claim = checked.as_ref().ok().map(|asked| &asked.claim);
+        let session = claim.and_then(|claim| claim.session.as_deref());
+        if let (Some(FaultKind::LoseSession), Some(id)) = (fault.map(Fault::kind), session) {
+            state.sessions.close(id);
         }
         let mut worked = None;
         if fault.is_none_or(Fault::handles) {
-            let work = api::handle(state, checked, self.spelled.as_deref());
-            if let (Some(id), Some(entry)) = (&work.opened, state.journal.entry(self.sequence)) {
+            let work = self.handle(state, checked, dialect, fault.map(Fault::kind));
+            if let (Some(id), Some(entry)) =
+                (&work.opened, state.journal.entry(self.arrival.sequence))
+            {
                 entry.session = state.sessions.ordinal(id);
             }
             worked = Some(work.answer);
@@ -189,32 +173,50 @@ impl Exchange {
         let Some(fault) = fault else {
             return worked;
         };
-        if let (FaultKind::Envelope { code, .. }, Some(form)) = (fault.kind(), form)
-            && !NO_USE.contains(&code.as_str())
+        let codes = fault.kind().codes();
+        if let (Some(id), Some(key)) = (session, claim.and_then(|claim| claim.key.as_ref()))
+            && fault.kind().is_of_bills_form()
+            && !codes.iter().any(|code| NO_USE.contains(code))
         {
-            let (id, dev_key) = (form.value("sessionId"), form.value("devKey"));
-            state.sessions.touch(id, dev_key, state.clock.now());
+            state.sessions.touch(id, key, state.clock.now());
         }
-        delivery::altered(worked, fault)
+        delivery::altered(worked, fault, dialect)
+    }
+
+    fn handle(
+        &self,
+        state: &mut state::State,
+        checked: &Result<Asked, Refusal>,
+        dialect: Dialect,
+        fault: Option<&FaultKind>,
+    ) -> Work {
+        let asked = match checked {
+            Ok(asked) => asked,
+            Err(Refusal::UnknownPath) => return dialect.refusal(UNKNOWN_PATH).into(),
+            Err(Refusal::Strict(violation)) => return dialect.violation(*violation).into(),
+        };
+        if let Some(limit) = self.arrival.limit {
+            let status = state.limits.status(self.arrival.generation);
+            return dialect.refusal_with(status, limit.code()).into();
+        }
+        let (claim, file) = (&asked.claim, asked.file);
+        match &asked.what {
+            What::V2(operation, form) => {
+                let origin = self.arrival.spelled.as_deref();
+                let request = api::Request { claim, operation, form, file, dialect, origin };
+                api::handle(state, request)
+            }
+            What::V3(operation, given) => {
+                let request = v3::Request { claim, operation, given, file, dialect, fault };
+                v3::handle(state, request)
+            }
+        }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.shared.with(|state| state.leave(self.key.as_deref()));
+        let (label, place) = (self.arrival.label.take(), self.arrival.place.take());
+        self.shared.with(|state| state.leave(label.as_deref(), place));
     }
-}
-
-async fn read(mut body: Body) -> Read {
-    let mut whole = Vec::new();
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        match frame {
-            Ok(frame) => whole.extend(frame.into_data().unwrap_or_default()),
-            Err(_) => return Read::Broken,
-        }
-        if whole.len() > LARGEST_BODY {
-            return Read::TooLarge;
-        }
-    }
-    Read::Whole(whole)
 }

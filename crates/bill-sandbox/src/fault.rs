@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::answer::INVALID_SESSION;
+use crate::fault_kind::FaultKind;
 use crate::operation::covers;
 
 /// A misbehaviour of the sandbox, as a value that is given to [`Sandbox::fault`].
@@ -30,67 +30,6 @@ pub struct Fault {
     headers: BTreeMap<String, String>,
 }
 
-/// What a [`Fault`] does to a request or to its answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum FaultKind {
-    /// The ordinary answer, for a fault that only sets headers.
-    Normal,
-    /// Accepts the request and says nothing for as long as the client waits.
-    NoAnswer,
-    /// Resets the connection before the first byte of the answer.
-    ResetBeforeAnswer,
-    /// Sends the head and a part of the body, then resets the connection.
-    ResetMidAnswer,
-    /// Sends the head and a part of the body, then closes the connection in an orderly way.
-    CloseMidAnswer,
-    /// Answers with an HTML page.
-    Html {
-        /// The HTTP status.
-        status: u16,
-    },
-    /// Answers with an error in BILL's envelope.
-    Envelope {
-        /// The HTTP status.
-        status: u16,
-        /// BILL's code.
-        code: String,
-    },
-    /// Answers with any body.
-    Body {
-        /// The HTTP status.
-        status: u16,
-        /// The content type.
-        content_type: String,
-        /// The body.
-        body: String,
-    },
-    /// Sends complete HTTP with only the first half of the JSON.
-    TornJson,
-    /// Sends the ordinary answer a few bytes at a time.
-    SlowBytes {
-        /// How many bytes of the body at a time.
-        bytes: usize,
-        /// The pause between two portions, in real milliseconds.
-        pause_ms: u64,
-    },
-    /// Redirects to another place.
-    Redirect {
-        /// The HTTP status.
-        status: u16,
-        /// The `location` header.
-        location: String,
-    },
-    /// Ends the session that the request uses before the request is handled.
-    LoseSession,
-    /// Names another place as the `apiEndPoint` of a sign-in's answer.
-    ForeignApiEndPoint {
-        /// The value of `apiEndPoint`.
-        url: String,
-    },
-}
-
 impl Fault {
     /// A fault of the next request, whatever it asks for.
     pub fn new(kind: FaultKind) -> Self {
@@ -104,7 +43,8 @@ impl Fault {
         }
     }
 
-    /// Applies only to an operation: `Login`, `List/Vendor`, or `List` for a list of any entity.
+    /// Applies only to an operation: `Login`, `List/Vendor`, or `List` for a list of any entity;
+    /// in v3 `v3/Login`, `v3/List/vendors`, `v3/List`, or `v3` for everything there.
     pub fn on(self, operation: impl Into<String>) -> Self {
         Self { on: operation.into(), ..self }
     }
@@ -148,49 +88,6 @@ impl Fault {
 
     pub(crate) fn handles(&self) -> bool {
         self.handled || self.kind.needs_answer()
-    }
-}
-
-impl FaultKind {
-    /// An answer with one of BILL's codes and HTTP 200.
-    pub fn code(code: impl Into<String>) -> Self {
-        Self::Envelope { status: 200, code: code.into() }
-    }
-
-    /// The answer that a session is invalid, while it goes on living.
-    pub fn invalid_session() -> Self {
-        Self::code(INVALID_SESSION)
-    }
-
-    /// Its name in JSON.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Normal => "normal",
-            Self::NoAnswer => "no_answer",
-            Self::ResetBeforeAnswer => "reset_before_answer",
-            Self::ResetMidAnswer => "reset_mid_answer",
-            Self::CloseMidAnswer => "close_mid_answer",
-            Self::Html { .. } => "html",
-            Self::Envelope { .. } => "envelope",
-            Self::Body { .. } => "body",
-            Self::TornJson => "torn_json",
-            Self::SlowBytes { .. } => "slow_bytes",
-            Self::Redirect { .. } => "redirect",
-            Self::LoseSession => "lose_session",
-            Self::ForeignApiEndPoint { .. } => "foreign_api_end_point",
-        }
-    }
-
-    fn needs_answer(&self) -> bool {
-        !matches!(
-            self,
-            Self::NoAnswer
-                | Self::ResetBeforeAnswer
-                | Self::Html { .. }
-                | Self::Envelope { .. }
-                | Self::Body { .. }
-                | Self::Redirect { .. }
-        )
     }
 }
 
@@ -271,30 +168,5 @@ mod tests {
         let shortest: Fault = serde_json::from_str(r#"{"kind":"no_answer"}"#).unwrap();
         assert_eq!(shortest, Fault::new(FaultKind::NoAnswer));
         assert!(serde_json::from_str::<Fault>(r#"{"kind":"no_answer","onn":"x"}"#).is_err());
-    }
-
-    #[test]
-    fn every_kind_names_itself_as_its_json_does() {
-        let text = String::new;
-        let kinds = [
-            FaultKind::Normal,
-            FaultKind::NoAnswer,
-            FaultKind::ResetBeforeAnswer,
-            FaultKind::ResetMidAnswer,
-            FaultKind::CloseMidAnswer,
-            FaultKind::Html { status: 500 },
-            FaultKind::code("BDC_1144"),
-            FaultKind::Body { status: 200, content_type: text(), body: text() },
-            FaultKind::TornJson,
-            FaultKind::SlowBytes { bytes: 1, pause_ms: 1 },
-            FaultKind::Redirect { status: 307, location: text() },
-            FaultKind::LoseSession,
-            FaultKind::ForeignApiEndPoint { url: text() },
-        ];
-        for kind in kinds {
-            let json = serde_json::to_value(&kind).unwrap();
-            let name = json.as_str().or_else(|| Some(json.as_object()?.keys().next()?.as_str()));
-            assert_eq!(name, Some(kind.name()));
-        }
     }
 }

@@ -23,6 +23,10 @@ impl Form {
         text.split('&').map(pair).collect::<Option<_>>().map(Self).ok_or(FormError::Malformed)
     }
 
+    pub(crate) fn of_fields(fields: Vec<(String, String)>) -> Self {
+        Self(fields)
+    }
+
     pub(crate) fn fields(&self) -> &[(String, String)] {
         &self.0
     }

@@ -42,6 +42,11 @@ pub(crate) enum Call {
     Logout,
     GetSessionInfo,
     CurrentTime,
+    MfaChallenge,
+    MfaAuthenticate,
+    MfaStatus,
+    PayBills,
+    UploadAttachment,
     List(String),
     Crud(Verb, String),
 }
@@ -77,15 +82,34 @@ impl Operation {
             Self::Login => (&["userName", "password", "orgId", "devKey"], &["deviceId", "mfaId"]),
             Self::ListOrgs => (&["userName", "password", "devKey"], &[]),
             Self::InSession(Call::Logout | Call::GetSessionInfo) => (&["devKey", "sessionId"], &[]),
-            Self::InSession(Call::CurrentTime) => (&["devKey", "sessionId"], &["data"]),
-            Self::InSession(Call::List(_) | Call::Crud(..)) => {
-                (&["devKey", "sessionId", "data"], &[])
+            Self::InSession(Call::CurrentTime | Call::MfaChallenge | Call::MfaStatus) => {
+                (&["devKey", "sessionId"], &["data"])
             }
+            Self::InSession(_) => (&["devKey", "sessionId", "data"], &[]),
+        }
+    }
+
+    /// The content type of its requests.
+    pub(crate) fn content_type(&self) -> &'static str {
+        match self {
+            Self::InSession(Call::UploadAttachment) => "multipart/form-data",
+            _ => "application/x-www-form-urlencoded",
         }
     }
 
     fn examples() -> impl Iterator<Item = String> {
-        let plain = ["Login", "Logout", "GetSessionInfo", "ListOrgs", "CurrentTime"];
+        let plain = [
+            "Login",
+            "Logout",
+            "GetSessionInfo",
+            "ListOrgs",
+            "CurrentTime",
+            "MFAChallenge",
+            "MFAAuthenticate",
+            "MFAStatus",
+            "PayBills",
+            "UploadAttachment",
+        ];
         let verbs = ["List", "Crud/Create", "Crud/Read", "Crud/Update", "Crud/Delete"];
         let of_entities = verbs
             .into_iter()
@@ -111,6 +135,11 @@ impl fmt::Display for Call {
             Self::Logout => f.write_str("Logout"),
             Self::GetSessionInfo => f.write_str("GetSessionInfo"),
             Self::CurrentTime => f.write_str("CurrentTime"),
+            Self::MfaChallenge => f.write_str("MFAChallenge"),
+            Self::MfaAuthenticate => f.write_str("MFAAuthenticate"),
+            Self::MfaStatus => f.write_str("MFAStatus"),
+            Self::PayBills => f.write_str("PayBills"),
+            Self::UploadAttachment => f.write_str("UploadAttachment"),
             Self::List(entity) => write!(f, "List/{entity}"),
             Self::Crud(verb, entity) => write!(f, "Crud/{verb:?}/{entity}"),
         }
@@ -134,6 +163,11 @@ fn exact(path: &str) -> Option<Operation> {
         ["Logout"] => Call::Logout,
         ["GetSessionInfo"] => Call::GetSessionInfo,
         ["CurrentTime"] => Call::CurrentTime,
+        ["MFAChallenge"] => Call::MfaChallenge,
+        ["MFAAuthenticate"] => Call::MfaAuthenticate,
+        ["MFAStatus"] => Call::MfaStatus,
+        ["PayBills"] => Call::PayBills,
+        ["UploadAttachment"] => Call::UploadAttachment,
         ["List", name] => Call::List(entity(name)?),
         ["Crud", "Create", name] => Call::Crud(Verb::Create, entity(name)?),
         ["Crud", "Read", name] => Call::Crud(Verb::Read, entity(name)?),

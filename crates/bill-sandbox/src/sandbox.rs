@@ -38,7 +38,7 @@ const BACKLOG: u32 = 4_096;
 /// Dropping it stops the server and closes all its connections.
 pub struct Sandbox {
     addr: SocketAddr,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -98,7 +98,8 @@ impl Sandbox {
 
     /// Holds the answers of an operation back; what was asked has been done by then.
     ///
-    /// The operation is `Login`, `List/Vendor`, `List` for a list of any entity, or `*`.
+    /// The operation is `Login`, `List/Vendor`, `List` for a list of any entity, `v3/List/vendors`,
+    /// or `*`.
     pub fn hold(&self, operation: &str) -> Hold {
         self.add_gate(operation, Stage::Answer)
     }

@@ -32,6 +32,9 @@ const CITIES: [(&str, &str, &str); 5] = [
     ("Albany", "NY", "12207"),
 ];
 
+/// The entities that do not begin empty.
+pub(crate) const SEEDED: [&str; 5] = ["Vendor", "Customer", "User", "Bill", "Invoice"];
+
 /// Whose data it is, and how much of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seed {
@@ -49,6 +52,8 @@ impl Seed {
             "User" => "006",
             "Bill" => "00n",
             "Invoice" => "00e",
+            "SentPay" => "stp",
+            "Document" => "0du",
             _ => "0zz",
         };
         format!("{prefix}{:02}{number:015}", self.organization % 100)

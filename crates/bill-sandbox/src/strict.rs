@@ -4,35 +4,16 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 
+use crate::answer::Generation;
+use crate::asked::Asked;
+use crate::body::Content;
 use crate::form::{Form, FormError, decode};
-use crate::operation::{Operation, PathError};
+use crate::operation::{Call, Operation, PathError, UNKNOWN};
+use crate::uploads::Digest;
+use crate::v3;
+use crate::violation::{Refusal, Violation};
 
-/// A way in which a request strays from the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Violation {
-    SecretInUrl,
-    UnexpectedQuery,
-    WrongPathCase,
-    WrongMethod,
-    WrongAccept,
-    WrongContentType,
-    BodyTooLarge,
-    JsonBody,
-    MalformedForm,
-    RepeatedField,
-    EmptyField,
-    MissingField,
-    UnexpectedField,
-}
-
-/// Why a request is refused before any operation sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    Strict(Violation),
-    UnknownPath,
-}
-
-// Names that no query may have, in lower case.
+// Names that no query may have, and no body of a v3 call.
 const SECRET_NAMES: [&str; 10] = [
     "username",
     "password",
@@ -49,96 +30,45 @@ const SECRET_NAMES: [&str; 10] = [
 // A short known value would be found in innocent text.
 const SHORTEST_SECRET: usize = 4;
 
-impl Violation {
-    const ALL: [Self; 13] = [
-        Self::SecretInUrl,
-        Self::UnexpectedQuery,
-        Self::WrongPathCase,
-        Self::WrongMethod,
-        Self::WrongAccept,
-        Self::WrongContentType,
-        Self::BodyTooLarge,
-        Self::JsonBody,
-        Self::MalformedForm,
-        Self::RepeatedField,
-        Self::EmptyField,
-        Self::MissingField,
-        Self::UnexpectedField,
-    ];
-
-    /// The name of its counter.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::SecretInUrl => "secret_in_url",
-            Self::UnexpectedQuery => "unexpected_query",
-            Self::WrongPathCase => "wrong_path_case",
-            Self::WrongMethod => "wrong_method",
-            Self::WrongAccept => "wrong_accept",
-            Self::WrongContentType => "wrong_content_type",
-            Self::BodyTooLarge => "body_too_large",
-            Self::JsonBody => "json_body",
-            Self::MalformedForm => "malformed_form",
-            Self::RepeatedField => "repeated_field",
-            Self::EmptyField => "empty_field",
-            Self::MissingField => "missing_field",
-            Self::UnexpectedField => "unexpected_field",
-        }
-    }
-
-    pub(crate) fn is_name(name: &str) -> bool {
-        Self::ALL.iter().any(|violation| violation.name() == name)
-    }
-
-    /// The code in the envelope, which nobody can take for one of BILL's.
-    pub(crate) fn code(self) -> String {
-        format!("SANDBOX_{}", self.name().to_ascii_uppercase())
-    }
-
-    pub(crate) fn status(self) -> u16 {
-        match self {
-            Self::WrongPathCase => 404,
-            Self::WrongMethod => 405,
-            Self::WrongAccept => 406,
-            Self::BodyTooLarge => 413,
-            Self::WrongContentType | Self::JsonBody => 415,
-            _ => 400,
-        }
-    }
-
-    pub(crate) fn message(self) -> &'static str {
-        match self {
-            Self::SecretInUrl => "A URL holds a credential or a session. Rotate it.",
-            Self::UnexpectedQuery => "A request of this API has no query.",
-            Self::WrongPathCase => "Paths are case-sensitive.",
-            Self::WrongMethod => "Every request of this API is a POST.",
-            Self::WrongAccept => "Every answer is application/json.",
-            Self::WrongContentType => "The content type is application/x-www-form-urlencoded.",
-            Self::BodyTooLarge => "The body is larger than the sandbox takes.",
-            Self::JsonBody => "The body is a form, not JSON.",
-            Self::MalformedForm => "The body is not a well-formed form.",
-            Self::RepeatedField => "A form field is given twice.",
-            Self::EmptyField => "A form field is empty.",
-            Self::MissingField => "A form field is missing.",
-            Self::UnexpectedField => "A form field is not one of this operation.",
-        }
-    }
-}
-
-/// The operation and the form of a request that keeps to the protocol.
+/// What a request asks for, if it keeps to the protocol.
 pub(crate) fn check(
     head: &Parts,
-    body: Option<&[u8]>,
+    content: Content,
     is_secret: impl Fn(&str) -> bool,
-) -> Result<(Operation, Form), Refusal> {
+) -> Result<Asked, Refusal> {
     if url_holds_secret(head, is_secret) {
         return Err(Refusal::Strict(Violation::SecretInUrl));
     }
+    match Generation::of(head.uri.path()) {
+        Generation::V2 => check_v2(head, content),
+        Generation::V3 => v3::check(head, content),
+    }
+}
+
+/// The name of the operation that a refused request was for.
+///
+/// An unknown path is not written down: it may hold anything.
+pub(crate) fn name_of(head: &Parts) -> String {
+    let path = head.uri.path();
+    let known = match Generation::of(path) {
+        Generation::V2 => Operation::parse(path).ok().map(|operation| operation.to_string()),
+        Generation::V3 => v3::name_of(&head.method, path),
+    };
+    known.unwrap_or_else(|| UNKNOWN.to_owned())
+}
+
+/// Whether a name is one of BILL's for a secret, in any case of its letters.
+pub(crate) fn names_secret(name: &str) -> bool {
+    SECRET_NAMES.iter().any(|secret| secret.eq_ignore_ascii_case(name))
+}
+
+fn check_v2(head: &Parts, content: Content) -> Result<Asked, Refusal> {
     let operation = Operation::parse(head.uri.path()).map_err(|error| match error {
         PathError::Unknown => Refusal::UnknownPath,
         PathError::WrongCase => Refusal::Strict(Violation::WrongPathCase),
     })?;
-    match form_of(head, body, &operation) {
-        Ok(form) => Ok((operation, form)),
+    match form_of(head, content, &operation) {
+        Ok((form, file)) => Ok(Asked::v2(operation, form, file)),
         Err(violation) => Err(Refusal::Strict(violation)),
     }
 }
@@ -148,7 +78,11 @@ pub(crate) fn holds_one_of<'a>(text: &str, mut secrets: impl Iterator<Item = &'a
     secrets.any(|secret| secret.len() >= SHORTEST_SECRET && text.contains(secret))
 }
 
-fn form_of(head: &Parts, body: Option<&[u8]>, operation: &Operation) -> Result<Form, Violation> {
+fn form_of(
+    head: &Parts,
+    content: Content,
+    operation: &Operation,
+) -> Result<(Form, Option<Digest>), Violation> {
     if head.uri.query().is_some() {
         return Err(Violation::UnexpectedQuery);
     }
@@ -158,15 +92,34 @@ fn form_of(head: &Parts, body: Option<&[u8]>, operation: &Operation) -> Result<F
     if !accepts_json(&head.headers) {
         return Err(Violation::WrongAccept);
     }
-    if media_type(&head.headers) != Some("application/x-www-form-urlencoded") {
+    if media_type(&head.headers) != Some(operation.content_type()) {
         return Err(Violation::WrongContentType);
     }
-    let form = Form::parse(body.ok_or(Violation::BodyTooLarge)?).map_err(|error| match error {
+    let (form, file) = match content {
+        Content::TooLarge => return Err(Violation::BodyTooLarge),
+        Content::Parts(parts) => {
+            let parts = parts.ok_or(Violation::MalformedForm)?;
+            (Form::of_fields(parts.fields), parts.file)
+        }
+        // A form of several parts whose boundary is not named was read as a whole.
+        Content::Whole(_) if *operation == Operation::InSession(Call::UploadAttachment) => {
+            return Err(Violation::MalformedForm);
+        }
+        Content::Whole(body) => (Form::parse(&body).map_err(violation_of)?, None),
+        Content::Awaited => (Form::default(), None),
+    };
+    check_fields(&form, operation)?;
+    if *operation == Operation::InSession(Call::UploadAttachment) && file.is_none() {
+        return Err(Violation::MissingField);
+    }
+    Ok((form, file))
+}
+
+fn violation_of(error: FormError) -> Violation {
+    match error {
         FormError::Json => Violation::JsonBody,
         FormError::Malformed => Violation::MalformedForm,
-    })?;
-    check_fields(&form, operation)?;
-    Ok(form)
+    }
 }
 
 fn check_fields(form: &Form, operation: &Operation) -> Result<(), Violation> {
@@ -191,8 +144,7 @@ fn url_holds_secret(head: &Parts, is_secret: impl Fn(&str) -> bool) -> bool {
     let query = head.uri.query().unwrap_or_default();
     let named = query.split(['&', ';']).any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
-        let name = decode(name).unwrap_or_else(|| name.to_owned()).to_ascii_lowercase();
-        SECRET_NAMES.contains(&name.as_str())
+        names_secret(&decode(name).unwrap_or_else(|| name.to_owned()))
     });
     // A path keeps its plus signs, and a client may have put a secret in without encoding it.
     let path = head.uri.path();
@@ -201,7 +153,7 @@ fn url_holds_secret(head: &Parts, is_secret: impl Fn(&str) -> bool) -> bool {
     named || texts.iter().flatten().any(|text| is_secret(text))
 }
 
-fn accepts_json(headers: &HeaderMap) -> bool {
+pub(crate) fn accepts_json(headers: &HeaderMap) -> bool {
     let mut accepted = headers.get_all(ACCEPT).iter().peekable();
     accepted.peek().is_none()
         || accepted.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')).any(
@@ -212,7 +164,7 @@ fn accepts_json(headers: &HeaderMap) -> bool {
         )
 }
 
-fn media_type(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let only = values.next()?.to_str().ok()?;
     values.next().is_none().then(|| only.split(';').next().unwrap_or_default().trim())

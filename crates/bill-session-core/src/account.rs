@@ -2,17 +2,24 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{Method, Request};
 use serde::Serialize;
 
 use crate::call::{Call, Task, V2};
-use crate::credentials::{Credentials, DevKey, OrgId, Principal, SessionId};
+use crate::credentials::{
+    ApiKey, Credentials, DevKey, OrgId, Principal, RememberedDevice, Secret, SessionId,
+};
 use crate::environment::Environment;
 use crate::error::Misuse;
 use crate::identity::{Held, Identity};
 use crate::limits::KeyLimits;
 use crate::list::List;
-use crate::wire::Base;
+use crate::settings::SignInWith;
+use crate::v3_request::V3Request;
 use crate::wire::v2::{Operation, encode_data};
+use crate::wire::v3::SessionHeaders;
+use crate::wire::{Base, v2, v3};
 
 /// Environment, organisation and developer key of a client, and the principal that signs in.
 ///
@@ -21,8 +28,9 @@ use crate::wire::v2::{Operation, encode_data};
 #[derive(Debug)]
 pub struct Account {
     pub(crate) environment: Environment,
-    pub(crate) org_id: OrgId,
-    pub(crate) dev_key: DevKey,
+    sign_in_with: SignInWith,
+    pub(crate) org_id: Option<OrgId>,
+    pub(crate) api_key: ApiKey,
     pub(crate) identity: Arc<Identity>,
     pub(crate) key: Arc<KeyLimits>,
     pub(crate) held: Arc<Held>,
@@ -30,33 +38,48 @@ pub struct Account {
 
 impl Account {
     /// An account of `environment` with `credentials`, under the budgets of its developer key.
+    ///
+    /// It signs in with v2, unless the credentials are of a kind that only v3 has.
     pub fn new(environment: Environment, credentials: Credentials, key: Arc<KeyLimits>) -> Self {
-        let Credentials { principal, org_id, dev_key } = credentials;
+        let Credentials { principal, org_id, api_key } = credentials;
         let held = Held::default();
-        held.add_credential(&dev_key.0);
-        held.add_credential(&principal.name);
-        held.add_credential(&principal.proof);
+        held.add_credential(api_key.secret());
+        held.add_principal(&principal);
         Self {
             environment,
+            sign_in_with: SignInWith::default(),
             org_id,
-            dev_key,
+            api_key,
             identity: Arc::new(Identity::new(principal)),
             key,
             held: Arc::new(held),
         }
     }
 
-    /// The same principal, key and budgets for another organisation.
+    /// The same, signing in with this API.
     #[must_use]
-    pub fn for_organization(&self, org_id: OrgId) -> Self {
-        Self {
+    pub fn sign_in_with(self, api: SignInWith) -> Self {
+        Self { sign_in_with: api, ..self }
+    }
+
+    /// The same principal, key and budgets for another organisation.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Partner`] when it is a partner's account, which belongs to no organisation.
+    pub fn for_organization(&self, org_id: OrgId) -> Result<Self, Misuse> {
+        if self.api_key.is_app() {
+            return Err(Misuse::Partner);
+        }
+        Ok(Self {
             environment: self.environment.clone(),
-            org_id,
-            dev_key: self.dev_key.clone(),
+            sign_in_with: self.sign_in_with,
+            org_id: Some(org_id),
+            api_key: self.api_key.clone(),
             identity: Arc::clone(&self.identity),
             key: Arc::clone(&self.key),
             held: Arc::clone(&self.held),
-        }
+        })
     }
 
     /// Where this account signs in.
@@ -64,14 +87,21 @@ impl Account {
         &self.environment
     }
 
-    /// The organisation that every call of this account goes to.
-    pub fn org_id(&self) -> &OrgId {
-        &self.org_id
+    /// The organisation that every call of this account goes to; a partner's goes to none.
+    pub fn org_id(&self) -> Option<&OrgId> {
+        self.org_id.as_ref()
     }
 
     /// The budgets of the developer key.
-    pub fn key_limits(&self) -> &KeyLimits {
+    pub fn key_limits(&self) -> &Arc<KeyLimits> {
         &self.key
+    }
+
+    /// The device that BILL remembers the principal by, sent with every sign-in.
+    ///
+    /// It is the principal's own, or the one of the last challenge that was answered so.
+    pub fn remembered_device(&self) -> Option<Arc<RememberedDevice>> {
+        self.identity.device()
     }
 
     /// Another user name and password, or token, from now on.
@@ -80,10 +110,15 @@ impl Account {
     /// [`credentials_replaced`](crate::Session::credentials_replaced); those that are not told
     /// notice at their next step.
     pub fn replace_principal(&self, principal: Principal) {
-        self.held.add_credential(&principal.name);
-        self.held.add_credential(&principal.proof);
+        self.held.add_principal(&principal);
         self.key.lift();
         self.identity.replace(principal);
+    }
+
+    /// Whether sessions of other organisations wait for what becomes of the principal, so that they
+    /// are to be told to look again; asking forgets it.
+    pub fn take_awaited(&self) -> bool {
+        self.identity.take_awaited()
     }
 
     /// A v2 call, such as `v2("List/Vendor", &data)`; nothing is sent yet.
@@ -94,18 +129,99 @@ impl Account {
     /// # Errors
     ///
     /// [`Misuse`] when the path holds a query, a fragment, `..`, a secret of this client or a
-    /// character that no path of BILL's has, when it is `Login` or `Logout`, or when the data does
-    /// not serialise.
+    /// character that no path of BILL's has, when it has a method of its own, such as `Login`, when
+    /// the data does not serialise, or when the account is a partner's.
     pub fn v2<D: Serialize + ?Sized>(&self, path: &str, data: &D) -> Result<Call, Misuse> {
+        self.dev_key()?;
         let operation = Operation::new(path, &self.held)?;
         let json = serde_json::to_string(data).map_err(|_| Misuse::Data)?;
         let data = if json == "null" { String::new() } else { encode_data(&json) };
         Ok(Call::new(Task::V2(Arc::new(V2 { operation, data }))))
     }
 
+    /// A v3 call, such as `v3(Method::GET, "/v3/vendors")`; nothing is checked or sent yet.
+    pub fn v3(&self, method: Method, path: &str) -> V3Request {
+        V3Request::new(method, path)
+    }
+
     /// A list of all entries of a kind, such as `list("Vendor")`, read page by page.
     pub fn list(&self, entity: &str) -> List {
         List::new(entity)
+    }
+
+    /// The organisations that the user belongs to, by v2's `ListOrgs`: it needs no session, and
+    /// counts in the budget of sign-ins.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Partner`] when the account is a partner's, and [`Misuse::V3Only`] when a console's
+    /// token signs in.
+    pub fn list_orgs(&self) -> Result<Call, Misuse> {
+        if self.identity.current().0.is_console() {
+            return Err(Misuse::V3Only);
+        }
+        self.dev_key().map(|_| Call::new(Task::ListOrgs(None)))
+    }
+
+    pub(crate) fn dev_key(&self) -> Result<&DevKey, Misuse> {
+        match &self.api_key {
+            ApiKey::Dev(dev_key) => Ok(dev_key),
+            ApiKey::App(_) => Err(Misuse::Partner),
+        }
+    }
+
+    /// The API that a sign-in of this principal goes to.
+    pub(crate) fn api_for(&self, principal: &Principal) -> Api {
+        match self.sign_in_with {
+            _ if self.api_key.is_app() => Api::V3,
+            SignInWith::V2 if !principal.is_console() => Api::V2,
+            _ => Api::V3,
+        }
+    }
+
+    /// The sign-in of this principal.
+    pub(crate) fn sign_in(
+        &self,
+        principal: &Principal,
+        device: Option<&RememberedDevice>,
+    ) -> Request<Bytes> {
+        let environment = &self.environment;
+        let dev_key = match &self.api_key {
+            ApiKey::Dev(dev_key) => dev_key,
+            ApiKey::App(app_key) => {
+                return v3::partner_sign_in(&environment.gateway(), principal, app_key);
+            }
+        };
+        // Only a partner has no organisation.
+        let org_id = self.org_id.as_ref().map_or("", OrgId::as_str);
+        match self.api_for(principal) {
+            Api::V2 => v2::sign_in(&environment.base(), principal, org_id, dev_key, device),
+            Api::V3 => v3::sign_in(&environment.gateway(), principal, org_id, dev_key, device),
+        }
+    }
+}
+
+/// The API that a session was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Api {
+    V2,
+    V3,
+}
+
+impl SignedIn {
+    /// What a call is sent with that needs no session.
+    pub(crate) fn nobody(account: Arc<Account>) -> Self {
+        let environment = &account.environment;
+        Self {
+            api: Api::V2,
+            version: account.identity.version(),
+            session_id: SessionId(Secret::new(String::new())),
+            headers: SessionHeaders::none(),
+            base: environment.base(),
+            gateway: environment.gateway(),
+            user_id: None,
+            account,
+        }
     }
 }
 
@@ -113,7 +229,13 @@ impl Account {
 #[derive(Debug)]
 pub(crate) struct SignedIn {
     pub(crate) account: Arc<Account>,
+    pub(crate) api: Api,
+    /// That of the principal that it was made with.
+    pub(crate) version: u64,
     pub(crate) session_id: SessionId,
+    pub(crate) headers: SessionHeaders,
+    /// v2's base, which a sign-in may have moved.
     pub(crate) base: Base,
+    pub(crate) gateway: Base,
     pub(crate) user_id: Option<String>,
 }

@@ -18,17 +18,27 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::Method;
+
 use crate::account::SignedIn;
 use crate::backoff::later;
 use crate::cause::Cause;
+use crate::code::Code;
+use crate::credentials::Principal;
 use crate::error::{Error, Limit, Misuse, SIGN_IN};
 use crate::exchange::InFlight;
 use crate::lease::Lease;
+use crate::limits::Spent;
 use crate::line::{CallId, Need, Purpose, Told, Waiter, Wake};
+use crate::mfa::Mfa;
 use crate::pump::{GRACE, Session};
+use crate::replay::{Effect, Replays, Retry};
 use crate::session::{Asked, Generation};
 use crate::sign_in::SignIn;
+use crate::upload::{Repeatable, TIME_LEFT, Upload};
 use crate::wire::v2::Operation;
+use crate::wire::v3::Target;
 
 /// One operation, from its first step to its end: a call, a sign-in, a lease, a renewal, a logout.
 #[must_use = "a call does nothing until it is stepped"]
@@ -55,33 +65,65 @@ pub(crate) struct Ticket {
     pub(crate) deadline: Instant,
 }
 
-/// How often a call has been sent again already.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Replays {
-    /// After BDC_1109, which happens once.
-    pub(crate) replayed: bool,
-    /// After BDC_1322.
-    pub(crate) contended: u8,
-}
-
 #[derive(Clone)]
 pub(crate) enum Task {
     V2(Arc<V2>),
+    V3(Arc<V3>),
+    Upload(Arc<Upload>),
+    Mfa(Arc<Mfa>),
+    /// By nobody until it is sent, and then by the principal of that time and its version.
+    ListOrgs(Option<(Arc<Principal>, u64)>),
     SignIn,
-    Lease { min_left: Duration },
+    Lease {
+        min_left: Duration,
+    },
     Renew,
     KeepAlive,
-    Logout { session: Arc<SignedIn> },
+    Logout {
+        session: Arc<SignedIn>,
+    },
 }
 
 impl Task {
     /// What it waits for.
     pub(crate) fn need(&self) -> Need {
         match self {
-            Self::V2(_) | Self::KeepAlive => Need::Exchange,
+            Self::Upload(upload) if upload.repeatable == Repeatable::Once => {
+                Need::Exchange { min_left: TIME_LEFT }
+            }
+            Self::V2(_) | Self::V3(_) | Self::Upload(_) | Self::Mfa(_) | Self::KeepAlive => {
+                Need::Exchange { min_left: Duration::ZERO }
+            }
             Self::SignIn | Self::Renew => Need::Session { min_left: Duration::ZERO },
             Self::Lease { min_left } => Need::Session { min_left: *min_left },
-            Self::Logout { .. } => Need::Slot,
+            Self::Logout { .. } | Self::ListOrgs(_) => Need::Slot,
+        }
+    }
+
+    /// What doing it twice would do.
+    pub(crate) fn effect(&self) -> Effect {
+        match self {
+            Self::V2(v2) if v2.operation.only_reads() => Effect::Reads,
+            Self::V3(v3) if v3.target.method == Method::GET => Effect::Reads,
+            Self::Upload(upload) if upload.repeatable == Repeatable::Once => Effect::Once,
+            Self::Mfa(mfa) if mfa.bound_to().is_some() => Effect::Once,
+            // A list of organisations costs a sign-in of the hour each time.
+            Self::V2(_) | Self::V3(_) | Self::Upload(_) | Self::Mfa(_) | Self::ListOrgs(_) => {
+                Effect::Writes
+            }
+            Self::SignIn
+            | Self::Lease { .. }
+            | Self::Renew
+            | Self::KeepAlive
+            | Self::Logout { .. } => Effect::Once,
+        }
+    }
+
+    /// The only session that it may be sent with, if there is only one.
+    fn bound_to(&self) -> Option<Generation> {
+        match self {
+            Self::Mfa(mfa) => mfa.bound_to(),
+            _ => None,
         }
     }
 
@@ -89,13 +131,23 @@ impl Task {
         match self {
             Self::SignIn => Purpose::SignIn,
             Self::Renew | Self::KeepAlive => Purpose::Renewal,
-            Self::V2(_) | Self::Lease { .. } | Self::Logout { .. } => Purpose::Call,
+            Self::V2(_)
+            | Self::V3(_)
+            | Self::Upload(_)
+            | Self::Mfa(_)
+            | Self::ListOrgs(_)
+            | Self::Lease { .. }
+            | Self::Logout { .. } => Purpose::Call,
         }
     }
 
     pub(crate) fn name(&self) -> Arc<str> {
         match self {
             Self::V2(v2) => Arc::clone(&v2.operation.name),
+            Self::V3(v3) => Arc::clone(&v3.target.name),
+            Self::Upload(upload) => Arc::clone(&upload.name),
+            Self::Mfa(mfa) => mfa.name().into(),
+            Self::ListOrgs(_) => "ListOrgs".into(),
             Self::SignIn => SIGN_IN.into(),
             Self::Lease { .. } => "the lease".into(),
             Self::Renew | Self::KeepAlive => "the renewal".into(),
@@ -109,6 +161,13 @@ pub(crate) struct V2 {
     pub(crate) operation: Operation,
     /// The `data` field, form-encoded; empty for operations without data.
     pub(crate) data: String,
+}
+
+/// What a v3 call is about; its session travels in headers.
+pub(crate) struct V3 {
+    pub(crate) target: Target,
+    /// A JSON document, if there is one to send.
+    pub(crate) body: Option<Bytes>,
 }
 
 impl Call {
@@ -154,6 +213,12 @@ impl Call {
         self
     }
 
+    /// How often it is sent again after its outcome was lost, if all it does is to read.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.replays.retry = Some(retry);
+        self
+    }
+
     /// Its number, once it has taken its first step.
     pub fn id(&self) -> Option<CallId> {
         match self.stage {
@@ -183,14 +248,15 @@ impl Call {
     ) -> (Step, Wake<W>) {
         let mut wake = Wake::nobody();
         let now = session.clamp(now);
-        let need = self.task.need();
+        let need = session.attainable(self.task.need());
         let ticket = match self.stage {
             Stage::Numbered(ticket) => ticket,
             Stage::New { total } => {
                 if let Some(refused) = self.first_step(session, now) {
                     return (refused, wake);
                 }
-                session.ticket(total, now)
+                let is_upload = matches!(self.task, Task::Upload(_));
+                session.ticket(total, is_upload, now)
             }
         };
         self.stage = Stage::Numbered(ticket);
@@ -199,7 +265,15 @@ impl Call {
             return (Step::Refuse(Error::SignedOut { call: self.name() }), wake);
         }
         session.notice(now, &mut wake);
-        if need == Need::Exchange && session.line.is_empty() && now < ticket.deadline {
+        if self.task.bound_to().is_some_and(|generation| !session.is_usable(generation, now)) {
+            if let Some(at) = session.line.find(ticket.id) {
+                session.line.leave(at, &mut wake);
+            }
+            session.pump(now, &mut wake);
+            return (Step::Refuse(Error::SessionChanged { call: self.name() }), wake);
+        }
+        let at_once = need == Need::Exchange { min_left: Duration::ZERO };
+        if at_once && session.line.is_empty() && now < ticket.deadline {
             // Nobody stands before it: what it asks of the pump can be asked at once.
             if let Some(with) = session.at_once(now) {
                 let step = self.start(session, None, ticket, with, now, &mut wake);
@@ -207,7 +281,7 @@ impl Call {
             }
         }
         match session.line.find(ticket.id) {
-            Some(at) => session.line.steps(at),
+            Some(at) => session.line.steps(at, need),
             None => {
                 session.line.join(Waiter::new(ticket.id, need, self.task.purpose()));
             }
@@ -257,11 +331,15 @@ impl Call {
                 let with = (forgotten, Generation::NONE);
                 return self.start(session, Some(at), ticket, with, now, wake);
             }
+        } else if matches!(self.task, Task::ListOrgs(_)) {
+            if has_slot {
+                return self.list_orgs(session, at, ticket, now, wake);
+            }
         } else {
             match session.ask(need, now) {
                 Asked::Ready(current, generation) => {
                     let current = Arc::clone(current);
-                    if need != Need::Exchange {
+                    if !matches!(need, Need::Exchange { .. }) {
                         session.line.leave(at, wake);
                         session.pump(now, wake);
                         return Step::Ready(Lease { session: current, generation, sent_at: now });
@@ -274,11 +352,11 @@ impl Call {
                             return self.start(session, Some(at), ticket, with, now, wake);
                         }
                         Ok(()) => {}
-                        Err(until) if until >= ticket.deadline => {
-                            let refusal = Refusal::CallsSpent(until);
+                        Err(spent) if spent.until >= ticket.deadline => {
+                            let refusal = Refusal::Spent(Limit::Calls, spent);
                             return self.refuse(session, at, refusal, now, wake);
                         }
-                        Err(until) => look_at = until,
+                        Err(spent) => look_at = spent.until,
                     }
                 }
                 // Nothing to keep alive: whoever needs a session will sign in.
@@ -291,8 +369,21 @@ impl Call {
                     if let Some(refusal) = why_not(session, at, need, ticket, now) {
                         return self.refuse(session, at, refusal, now, wake);
                     }
-                    if has_slot && matches!(session.ask(need, now), Asked::SignIn) {
-                        return self.sign_in_now(session, at, ticket, token, now, wake);
+                    // A session is of no use to a call that could not be made with it.
+                    let spent = match need {
+                        Need::Exchange { .. } => session.account.key.calls_open(now).err(),
+                        Need::Session { .. } | Need::Slot => None,
+                    };
+                    match spent {
+                        Some(spent) if spent.until >= ticket.deadline => {
+                            let refusal = Refusal::Spent(Limit::Calls, spent);
+                            return self.refuse(session, at, refusal, now, wake);
+                        }
+                        Some(spent) => look_at = spent.until,
+                        None if has_slot && matches!(session.ask(need, now), Asked::SignIn) => {
+                            return self.sign_in_now(session, at, ticket, token, now, wake);
+                        }
+                        None => {}
                     }
                 }
             }
@@ -306,7 +397,7 @@ impl Call {
             look_at = look_at.min(not_before);
         }
         session.line.waits(at, token(), wake);
-        Step::Wait(self, session.look_again_at(look_at, now))
+        Step::Wait(self, session.look_again_at(look_at, at, now))
     }
 
     /// The slot that the waiter has left the line with, or a free one, becomes an exchange.
@@ -321,7 +412,11 @@ impl Call {
         wake: &mut Wake<W>,
     ) -> Step {
         let left = ticket.deadline.saturating_duration_since(now);
-        let limit = session.settings.call_limit.min(left);
+        let longest = match self.task {
+            Task::Upload(_) => session.settings.upload_limit,
+            _ => session.settings.call_limit,
+        };
+        let limit = longest.min(left);
         let until = later(now, limit.saturating_add(GRACE));
         let slot = match at {
             Some(at) => session.line.start_exchange(at, until, wake),
@@ -345,6 +440,28 @@ impl Call {
         })
     }
 
+    /// Asks for the user's organisations: like a sign-in without a session, so that it is not done
+    /// with what BILL has refused, and counts in the budget of sign-ins.
+    fn list_orgs<W>(
+        mut self,
+        session: &mut Session<W>,
+        at: usize,
+        ticket: Ticket,
+        now: Instant,
+        wake: &mut Wake<W>,
+    ) -> Step {
+        let account = Arc::clone(&session.account);
+        if let Some(cause) = account.identity.refusal().or_else(|| account.key.refusal()) {
+            return self.refuse(session, at, Refusal::NoSession(cause, None), now, wake);
+        }
+        if let Err(spent) = account.key.begin_sign_in(now) {
+            return self.refuse(session, at, Refusal::Spent(Limit::SignIns, spent), now, wake);
+        }
+        self.task = Task::ListOrgs(Some(account.identity.current()));
+        let with = (Arc::new(SignedIn::nobody(account)), Generation::NONE);
+        self.start(session, Some(at), ticket, with, now, wake)
+    }
+
     /// The waiter's slot becomes the sign-in that all wait for; the call waits like any other.
     fn sign_in_now<W>(
         self,
@@ -355,16 +472,33 @@ impl Call {
         now: Instant,
         wake: &mut Wake<W>,
     ) -> Step {
-        if let Err(until) = session.account.key.begin_sign_in(now) {
-            let cause = Arc::new(Cause::BudgetSpent);
+        let limit = session.settings.sign_in_limit;
+        let deadline = later(now, limit.saturating_add(GRACE));
+        if !session.begin_probe(deadline, now) {
+            session.line.unassign(at);
+            session.line.waits(at, token(), wake);
+            session.pump(now, wake);
+            return Step::Wait(self, session.look_again_at(ticket.deadline, at, now));
+        }
+        // Another session's probe may have ended since the refusals were looked at.
+        let passes = session.line.waiter(at).passes_refusal;
+        if let Some(cause) = session.refusal().filter(|_| !passes) {
+            session.end_probe();
+            return self.refuse(session, at, Refusal::NoSession(cause, None), now, wake);
+        }
+        session.note_why(now);
+        if let Err(spent) = session.account.key.begin_sign_in(now) {
+            let until = spent.until;
+            let by_bill = spent.by_bill;
+            let cause = Arc::new(if by_bill { Cause::HourClosed } else { Cause::BudgetSpent });
+            session.end_probe();
             session.line.unassign(at);
             if matches!(session.machine.ask(now), Asked::Ready(..)) {
                 // It asked for more time than the session has left; others can use it as it is.
-                session.line.waiter_mut(at).not_before = Some(until);
+                session.line.waiter_mut(at).signs_in_not_before = Some(until);
             } else {
                 let wait = until.saturating_duration_since(now);
-                session.machine.defer(Arc::clone(&cause), wait, now);
-                session.line.wake_all(wake);
+                session.defer(Arc::clone(&cause), wait, now, wake);
             }
             if until >= ticket.deadline {
                 let refusal = Refusal::NoSession(cause, Some(until));
@@ -372,12 +506,11 @@ impl Call {
             }
             session.pump(now, wake);
             session.line.waits(at, token(), wake);
-            return Step::Wait(self, session.look_again_at(ticket.deadline, now));
+            return Step::Wait(self, session.look_again_at(ticket.deadline, at, now));
         }
         let account = Arc::clone(&session.account);
         let (principal, version) = account.identity.current();
-        let limit = session.settings.sign_in_limit;
-        let deadline = later(now, limit.saturating_add(GRACE));
+        let device = account.identity.device();
         let lifetime = session.lifetime(principal.is_token());
         let attempt = session.machine.begin(version, lifetime, deadline, now);
         session.line.start_sign_in(at, attempt.id, deadline);
@@ -387,8 +520,8 @@ impl Call {
         session.sign_in_begins(deadline, now);
         session.line.waits(at, token(), wake);
         session.pump(now, wake);
-        let until = session.look_again_at(ticket.deadline, now);
-        Step::SignIn(SignIn { account, principal, attempt, limit }, self, until)
+        let until = session.look_again_at(ticket.deadline, at, now);
+        Step::SignIn(SignIn { account, principal, device, attempt, limit }, self, until)
     }
 
     /// The call ends unsent, and whatever it held passes on.
@@ -405,28 +538,42 @@ impl Call {
         let after = |instant: Instant| instant.saturating_duration_since(now);
         let error = match refusal {
             Refusal::Deadline => {
-                let cause = session.machine.failure().map(|(cause, _)| Arc::clone(cause));
-                Error::Deadline { call, cause }
+                Error::Deadline { call, cause: session.machine.kept_away_by().cloned() }
             }
-            Refusal::NoSession(cause, Some(until)) if cause.is_spent() => {
-                let code = cause.code().cloned();
-                let retry_after = after(until);
-                Error::Limited { call, limit: Limit::SignIns, retry_after, code }
-            }
+            Refusal::NoSession(cause, Some(until)) if cause.is_spent() => Error::Limited {
+                call,
+                limit: Limit::SignIns,
+                retry_after: after(until),
+                until: session.account.key.wall_at(until),
+                code: match *cause {
+                    Cause::HourClosed => Code::hour_spent(),
+                    _ => cause.code().cloned(),
+                },
+            },
             Refusal::NoSession(cause, retry_at) => {
                 Error::NoSession { call, cause, retry_after: retry_at.map(after) }
             }
-            Refusal::CallsSpent(until) => {
-                let retry_after = after(until);
-                Error::Limited { call, limit: Limit::Calls, retry_after, code: None }
-            }
+            Refusal::Spent(limit, Spent { until, by_bill }) => Error::Limited {
+                call,
+                limit,
+                retry_after: after(until),
+                until: session.account.key.wall_at(until),
+                code: if by_bill { Code::hour_spent() } else { None },
+            },
         };
         session.pump(now, wake);
         Step::Refuse(error)
     }
 
     fn is_call(&self) -> bool {
-        matches!(self.task, Task::V2(_))
+        match self.task {
+            Task::V2(_) | Task::V3(_) | Task::Upload(_) | Task::Mfa(_) | Task::ListOrgs(_) => true,
+            Task::SignIn
+            | Task::Lease { .. }
+            | Task::Renew
+            | Task::KeepAlive
+            | Task::Logout { .. } => false,
+        }
     }
 }
 
@@ -455,7 +602,7 @@ fn why_not<W>(
 enum Refusal {
     Deadline,
     NoSession(Arc<Cause>, Option<Instant>),
-    CallsSpent(Instant),
+    Spent(Limit, Spent),
 }
 
 impl fmt::Debug for Call {

@@ -29,6 +29,8 @@ pub enum Cause {
     SessionsRefused,
     /// The hourly budget of sign-ins is spent, by this process's own count.
     BudgetSpent,
+    /// The hour's sign-ins are spent, as BILL told another session of the same key.
+    HourClosed,
 }
 
 impl Cause {
@@ -49,7 +51,7 @@ impl Cause {
     pub(crate) fn is_spent(&self) -> bool {
         match self {
             Self::Refused(error) => error.meaning() == Meaning::HourSpent,
-            Self::BudgetSpent => true,
+            Self::BudgetSpent | Self::HourClosed => true,
             _ => false,
         }
     }
@@ -62,7 +64,7 @@ impl Cause {
                     || matches!(error.meaning(), Meaning::Contended | Meaning::HourSpent)
             }
             Self::NotBill(answer) => answer.status.is_server_error(),
-            Self::BudgetSpent => true,
+            Self::BudgetSpent | Self::HourClosed => true,
             _ => false,
         }
     }
@@ -92,7 +94,7 @@ impl fmt::Display for Cause {
             Self::SessionsRefused => {
                 f.write_str("BILL signs in, and then calls the new sessions invalid")
             }
-            Self::BudgetSpent => write!(f, "{} are spent", Limit::SignIns),
+            Self::BudgetSpent | Self::HourClosed => write!(f, "{} are spent", Limit::SignIns),
         }
     }
 }
@@ -128,6 +130,9 @@ impl fmt::Display for ForeignAnswer {
             ForeignKind::Html => {
                 write!(f, "an HTML page (HTTP {}), as from a proxy or a gateway", self.status)
             }
+            ForeignKind::Gateway { message } => {
+                write!(f, "a gateway in front of BILL (HTTP {}): {message}", self.status)
+            }
             ForeignKind::Json => {
                 write!(f, "JSON that is torn or not in BILL's form (HTTP {})", self.status)
             }
@@ -149,7 +154,12 @@ pub enum ForeignKind {
     },
     /// A page for a browser.
     Html,
-    /// JSON that is torn, or that is not BILL's envelope.
+    /// A gateway's object, such as `{"message":"Unauthorized"}`.
+    Gateway {
+        /// Its message, without control characters and without any secret of this client.
+        message: String,
+    },
+    /// JSON that is torn, or in no form of BILL's.
     Json,
     /// Anything else.
     Other,

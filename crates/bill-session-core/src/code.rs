@@ -48,7 +48,12 @@ impl Code {
             }
             Meaning::AccessOff => "ask the organisation's administrator to allow API access",
             Meaning::Locked => "the organisation is locked: ask BILL or its administrator",
-            Meaning::Untrusted => "this call needs a session trusted by MFA",
+            Meaning::Untrusted => {
+                "this call needs a session trusted by MFA: answer a challenge, or sign in with a \
+                 remembered device; signing in again would not help"
+            }
+            Meaning::CodeExpired => "ask for another challenge, and answer it with its own code",
+            Meaning::TooManyTries => "wait before asking for another challenge",
             Meaning::HourSpent => {
                 "the developer key's hourly limit is spent: wait for the next clock hour"
             }
@@ -60,6 +65,16 @@ impl Code {
         })
     }
 
+    /// BDC_1144, as BILL said it to another call of the same key.
+    pub(crate) fn hour_spent() -> Option<Self> {
+        Self::new("BDC_1144")
+    }
+
+    /// Whether it says something that other codes beside it do not outweigh.
+    pub(crate) fn concerns_the_session(&self) -> bool {
+        !matches!(self.meaning(), Meaning::Other | Meaning::UnknownPath)
+    }
+
     pub(crate) fn meaning(&self) -> Meaning {
         match self.number() {
             Some(1109) => Meaning::SessionInvalid,
@@ -68,6 +83,8 @@ impl Code {
             Some(1105) => Meaning::AccessOff,
             Some(1107) => Meaning::Locked,
             Some(1361) => Meaning::Untrusted,
+            Some(1356) => Meaning::CodeExpired,
+            Some(1358) => Meaning::TooManyTries,
             Some(1144) => Meaning::HourSpent,
             Some(1322) => Meaning::Contended,
             Some(1121) => Meaning::UnknownPath,
@@ -97,6 +114,8 @@ pub(crate) enum Meaning {
     AccessOff,
     Locked,
     Untrusted,
+    CodeExpired,
+    TooManyTries,
     HourSpent,
     Contended,
     UnknownPath,

@@ -1,4 +1,4 @@
-//! Who signs in: the four values that BILL asks for, in types that keep them out of sight.
+//! Who signs in: the values that BILL asks for, in types that keep them out of sight.
 //!
 //! A value is checked once, when it is made. What the types hold is wiped when dropped, and no
 //! `Debug` or `Display` of theirs ever shows it.
@@ -25,24 +25,53 @@ use zeroize::Zeroize;
 #[derive(Clone, Debug)]
 pub struct Credentials {
     pub(crate) principal: Principal,
-    pub(crate) org_id: OrgId,
-    pub(crate) dev_key: DevKey,
+    /// A partner signs in to no organisation.
+    pub(crate) org_id: Option<OrgId>,
+    pub(crate) api_key: ApiKey,
+}
+
+/// The key that a session belongs to, and that every later call carries beside it.
+#[derive(Clone, Debug)]
+pub(crate) enum ApiKey {
+    Dev(DevKey),
+    App(AppKey),
+}
+
+impl ApiKey {
+    pub(crate) fn secret(&self) -> &Secret {
+        match self {
+            Self::Dev(DevKey(secret)) | Self::App(AppKey(secret)) => secret,
+        }
+    }
+
+    pub(crate) fn is_app(&self) -> bool {
+        matches!(self, Self::App(_))
+    }
 }
 
 impl Credentials {
     /// Puts the checked values together.
     pub fn new(principal: Principal, org_id: OrgId, dev_key: DevKey) -> Self {
-        Self { principal, org_id, dev_key }
+        Self { principal, org_id: Some(org_id), api_key: ApiKey::Dev(dev_key) }
     }
 
-    /// The organisation that these credentials sign in to.
-    pub fn org_id(&self) -> &OrgId {
-        &self.org_id
+    /// Those of a partner of BILL's, who signs in by v3 to no organisation.
+    ///
+    /// The session serves v3's partner operations, and is idled out after 35 minutes like any
+    /// other; operations within an organisation need a developer key, which a partner's session
+    /// has not.
+    pub fn partner(principal: Principal, app_key: AppKey) -> Self {
+        Self { principal, org_id: None, api_key: ApiKey::App(app_key) }
+    }
+
+    /// The organisation that these credentials sign in to; a partner's sign in to none.
+    pub fn org_id(&self) -> Option<&OrgId> {
+        self.org_id.as_ref()
     }
 
     /// What looks wrong without being certainly wrong, such as an `orgId` of an unusual form.
     pub fn warnings(&self) -> Vec<CredentialsWarning> {
-        let unusual = !self.org_id.as_str().starts_with("008");
+        let unusual = self.org_id().is_some_and(|org_id| !org_id.as_str().starts_with("008"));
         unusual.then_some(CredentialsWarning::UnusualOrgId).into_iter().collect()
     }
 }
@@ -65,7 +94,7 @@ impl fmt::Display for CredentialsWarning {
     }
 }
 
-/// Who signs in: a user with a password, or a user-generated token.
+/// Who signs in: a user with a password, a user-generated token, or an accountant console's token.
 ///
 /// This is the part of the [`Credentials`] that can be replaced while a client lives.
 #[derive(Clone, Debug)]
@@ -73,12 +102,14 @@ pub struct Principal {
     pub(crate) name: Secret,
     pub(crate) proof: Secret,
     kind: PrincipalKind,
+    pub(crate) device: Option<RememberedDevice>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PrincipalKind {
     Password,
     Token,
+    Console,
 }
 
 impl Principal {
@@ -98,6 +129,7 @@ impl Principal {
             name: checked_name(Field::UserName, user_name.into())?,
             proof: checked_proof(Field::Password, password.into())?,
             kind: PrincipalKind::Password,
+            device: None,
         })
     }
 
@@ -114,17 +146,86 @@ impl Principal {
             name: checked_name(Field::TokenName, name.into())?,
             proof: checked_proof(Field::TokenValue, value.into())?,
             kind: PrincipalKind::Token,
+            device: None,
         })
+    }
+
+    /// A user name and an accountant console's API token, BILL's `consoleApiToken`.
+    ///
+    /// It signs in by v3, whatever a client is told to sign in with: v2 has no field for it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidField`], as for [`Principal::password`].
+    pub fn console(
+        user_name: impl Into<String>,
+        token: impl Into<String>,
+    ) -> Result<Self, InvalidField> {
+        Ok(Self {
+            name: checked_name(Field::UserName, user_name.into())?,
+            proof: checked_proof(Field::ConsoleApiToken, token.into())?,
+            kind: PrincipalKind::Console,
+            device: None,
+        })
+    }
+
+    /// The device that BILL remembers this user by, sent with every sign-in so that its session is
+    /// trusted.
+    #[must_use]
+    pub fn remembered(mut self, device: RememberedDevice) -> Self {
+        self.device = Some(device);
+        self
     }
 
     /// Whether this is a user-generated token.
     pub fn is_token(&self) -> bool {
         self.kind == PrincipalKind::Token
     }
+
+    pub(crate) fn is_console(&self) -> bool {
+        self.kind == PrincipalKind::Console
+    }
+}
+
+/// A device that BILL has been told to remember after an MFA challenge, for 30 days.
+///
+/// v3 calls the two values `rememberMeId` and `device`, v2 `mfaId` and `deviceId`. A program that
+/// keeps them signs in trusted the next time.
+#[derive(Clone, Debug)]
+pub struct RememberedDevice {
+    pub(crate) id: Secret,
+    pub(crate) device: String,
+}
+
+impl RememberedDevice {
+    /// What BILL gave (`rememberMeId` or `mfaId`), and the name of the device that it was given for.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidField`] when a value is empty, holds control characters or is surrounded by white
+    /// space.
+    pub fn new(
+        remember_me_id: impl Into<String>,
+        device: impl Into<String>,
+    ) -> Result<Self, InvalidField> {
+        let device = device.into();
+        check_name(Field::Device, &device)?;
+        Ok(Self { id: checked_name(Field::RememberMeId, remember_me_id.into())?, device })
+    }
+
+    /// BILL's `rememberMeId` (v2's `mfaId`), to be stored where passwords are stored.
+    pub fn expose_remember_me_id(&self) -> &str {
+        self.id.expose()
+    }
+
+    /// The name of the device, BILL's `device` (v2's `deviceId`); not a secret.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
 }
 
 /// The organisation that a session belongs to, BILL's `orgId`; not a secret.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrgId(String);
 
 impl OrgId {
@@ -166,6 +267,21 @@ impl DevKey {
     }
 }
 
+/// A partner's application key, BILL's `appKey`.
+#[derive(Clone, Debug)]
+pub struct AppKey(pub(crate) Secret);
+
+impl AppKey {
+    /// Checks an application key.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidField`], as for [`DevKey::new`].
+    pub fn new(app_key: impl Into<String>) -> Result<Self, InvalidField> {
+        Ok(Self(checked_name(Field::AppKey, app_key.into())?))
+    }
+}
+
 /// The id of a session, BILL's `sessionId`: whoever has it, and the key, acts as the user.
 #[derive(Clone, Debug)]
 pub struct SessionId(pub(crate) Secret);
@@ -204,6 +320,16 @@ pub enum Field {
     OrgId,
     /// `devKey`.
     DevKey,
+    /// `consoleApiToken`.
+    ConsoleApiToken,
+    /// `appKey`.
+    AppKey,
+    /// `rememberMeId`, or v2's `mfaId`.
+    RememberMeId,
+    /// `device`, or v2's `deviceId`.
+    Device,
+    /// The `token` that answers an MFA challenge.
+    MfaCode,
 }
 
 impl fmt::Display for Field {
@@ -215,6 +341,11 @@ impl fmt::Display for Field {
             Self::TokenValue => "token value",
             Self::OrgId => "orgId",
             Self::DevKey => "devKey",
+            Self::ConsoleApiToken => "consoleApiToken",
+            Self::AppKey => "appKey",
+            Self::RememberMeId => "rememberMeId",
+            Self::Device => "device",
+            Self::MfaCode => "the MFA code",
         })
     }
 }
@@ -267,7 +398,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-fn checked_name(field: Field, value: String) -> Result<Secret, InvalidField> {
+pub(crate) fn checked_name(field: Field, value: String) -> Result<Secret, InvalidField> {
     let checked = check_name(field, &value);
     let secret = Secret::new(value);
     checked.map(|()| secret)

@@ -35,7 +35,7 @@ pub enum Environment {
 }
 
 impl Environment {
-    /// An origin of one's own, below which v2 lives at `/api/v2`.
+    /// An origin of one's own, below which v2 lives at `/api/v2` and v3 at `/connect/v3`.
     ///
     /// # Errors
     ///
@@ -51,6 +51,17 @@ impl Environment {
             Self::Stage => "https://api-stage.bill.com/api/v2",
             Self::Production => "https://api.bill.com/api/v2",
             Self::Custom(origin) => &origin.v2_base,
+        }
+    }
+
+    /// The URL below which the v3 API lives, without a slash at its end; its paths begin with `/v3/`.
+    ///
+    /// BILL's two test hosts of v2 share one of v3.
+    pub fn v3_base(&self) -> &str {
+        match self {
+            Self::Sandbox | Self::Stage => "https://gateway.stage.bill.com/connect",
+            Self::Production => "https://gateway.prod.bill.com/connect",
+            Self::Custom(origin) => &origin.v3_base,
         }
     }
 
@@ -70,6 +81,15 @@ impl Environment {
             Self::Sandbox => Base::https(SANDBOX),
             Self::Stage => Base::https(STAGE),
             Self::Production => Base::https(PRODUCTION),
+            Self::Custom(origin) => origin.base.clone(),
+        }
+    }
+
+    /// Scheme, host and port of this environment's v3 API.
+    pub(crate) fn gateway(&self) -> Base {
+        match self {
+            Self::Sandbox | Self::Stage => Base::https(STAGE_GATEWAY),
+            Self::Production => Base::https(PRODUCTION_GATEWAY),
             Self::Custom(origin) => origin.base.clone(),
         }
     }
@@ -95,6 +115,8 @@ impl Environment {
 const SANDBOX: &str = "api-sandbox.bill.com";
 const STAGE: &str = "api-stage.bill.com";
 const PRODUCTION: &str = "api.bill.com";
+const STAGE_GATEWAY: &str = "gateway.stage.bill.com";
+const PRODUCTION_GATEWAY: &str = "gateway.prod.bill.com";
 
 impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,6 +149,7 @@ impl FromStr for Environment {
 pub struct Origin {
     origin: String,
     v2_base: String,
+    v3_base: String,
     base: Base,
     loopback: bool,
 }
@@ -151,7 +174,9 @@ impl Origin {
         }
         let base = Base::new(scheme.clone(), authority.clone());
         let origin = format!("{scheme}://{authority}");
-        Ok(Self { v2_base: format!("{origin}/api/v2"), origin, base, loopback })
+        let v2_base = format!("{origin}/api/v2");
+        let v3_base = format!("{origin}/connect");
+        Ok(Self { v2_base, v3_base, origin, base, loopback })
     }
 }
 

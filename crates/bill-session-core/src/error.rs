@@ -4,7 +4,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::StatusCode;
 
@@ -26,6 +26,27 @@ pub enum Error {
     Api(ApiError),
     /// The call needs a session trusted by MFA (BDC_1361); signing in again would not help.
     Untrusted(ApiError),
+    /// BILL did not accept the code of an MFA challenge, since it came too late (BDC_1356) or after
+    /// too many others (BDC_1358).
+    MfaCode(ApiError),
+    /// The session that an MFA challenge was made for is not the present one any more; ask for
+    /// another challenge.
+    SessionChanged {
+        /// The call that was not sent.
+        call: Arc<str>,
+    },
+    /// A list's page names a cursor that was followed before: reading on would never end.
+    CursorRepeated {
+        /// The call that was answered so.
+        call: Arc<str>,
+    },
+    /// The content of an upload could not be read; BILL has at most a part of it.
+    Content {
+        /// The call that was to carry it.
+        call: Arc<str>,
+        /// What reading it reported.
+        error: TransportError,
+    },
     /// There is no session, and the sign-in that was to make one did not succeed.
     NoSession {
         /// The call that needed a session.
@@ -43,6 +64,8 @@ pub enum Error {
         limit: Limit,
         /// How long until it has room again.
         retry_after: Duration,
+        /// The same as a time of BILL's clock, once an answer has told what that shows.
+        until: Option<SystemTime>,
         /// BILL's code, when it was BILL that said so, and not this process's own count.
         code: Option<Code>,
     },
@@ -87,7 +110,7 @@ impl Error {
     /// BILL's code, when BILL gave one: for the call, or for the sign-in that it needed.
     pub fn code(&self) -> Option<&Code> {
         match self {
-            Self::Api(error) | Self::Untrusted(error) => error.code(),
+            Self::Api(error) | Self::Untrusted(error) | Self::MfaCode(error) => error.code(),
             Self::NoSession { cause, .. } => cause.code(),
             Self::Limited { code, .. } => code.as_ref(),
             Self::Deadline { cause, .. } => cause.as_ref().and_then(|cause| cause.code()),
@@ -98,21 +121,29 @@ impl Error {
     /// Whose doing it is.
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Api(_) | Self::Untrusted(_) | Self::Limited { .. } | Self::NotBill { .. } => {
-                Blame::Server
-            }
+            Self::Api(_)
+            | Self::Untrusted(_)
+            | Self::MfaCode(_)
+            | Self::Limited { .. }
+            | Self::CursorRepeated { .. }
+            | Self::NotBill { .. } => Blame::Server,
             Self::NoSession { cause, .. } => cause.blame(),
             Self::NoAnswer { .. } => Blame::Network,
             Self::Deadline { cause, .. } => {
                 cause.as_ref().map_or(Blame::Network, |cause| cause.blame())
             }
-            Self::SignedOut { .. } | Self::Decode { .. } | Self::Misuse(_) => Blame::Caller,
+            Self::SignedOut { .. }
+            | Self::SessionChanged { .. }
+            | Self::Content { .. }
+            | Self::Decode { .. }
+            | Self::Misuse(_) => Blame::Caller,
         }
     }
 
     pub(crate) fn from_api(error: ApiError) -> Self {
         match error.meaning() {
             Meaning::Untrusted => Self::Untrusted(error),
+            Meaning::CodeExpired | Meaning::TooManyTries => Self::MfaCode(error),
             _ => Self::Api(error),
         }
     }
@@ -121,7 +152,17 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Api(error) | Self::Untrusted(error) => error.fmt(f),
+            Self::Api(error) | Self::Untrusted(error) | Self::MfaCode(error) => error.fmt(f),
+            Self::SessionChanged { call } => write!(
+                f,
+                "{call} was not sent: its challenge belongs to an earlier session; ask for another"
+            ),
+            Self::CursorRepeated { call } => {
+                write!(f, "{call} names a page that was read before: the list would never end")
+            }
+            Self::Content { call, error } => {
+                write!(f, "{call} broke off: {error}")
+            }
             Self::NoSession { call, cause, retry_after } => {
                 if **call != *SIGN_IN {
                     write!(f, "{call} was not sent, since there is no session: ")?;
@@ -129,12 +170,13 @@ impl fmt::Display for Error {
                 cause.fmt(f)?;
                 retry_after.map_or(Ok(()), |after| try_again(f, after))
             }
-            Self::Limited { call, limit, retry_after, code: None } => {
-                write!(f, "{call} was not sent: {limit} are spent, by this process's own count")?;
-                try_again(f, *retry_after)
-            }
-            Self::Limited { call, limit, retry_after, code: Some(code) } => {
-                write!(f, "{call} was not carried out: {limit} are spent ({code})")?;
+            Self::Limited { call, limit, retry_after, until, code } => {
+                write!(f, "{call} was not carried out: {limit} are spent")?;
+                until.map_or(Ok(()), |until| write!(f, " until {} UTC", Hour(until)))?;
+                match code {
+                    Some(code) => write!(f, " ({code})")?,
+                    None => f.write_str(", by this process's own count")?,
+                }
                 try_again(f, *retry_after)
             }
             Self::SignedOut { call } => {
@@ -166,9 +208,20 @@ impl StdError for Error {
             Self::NoSession { cause, .. } | Self::Deadline { cause: Some(cause), .. } => {
                 cause.source()
             }
-            Self::NoAnswer { error, .. } => error.source(),
+            Self::NoAnswer { error, .. } | Self::Content { error, .. } => error.source(),
             _ => None,
         }
+    }
+}
+
+/// The hour and minute of a day, rounded up: whoever comes then is not too early.
+struct Hour(SystemTime);
+
+impl fmt::Display for Hour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let minutes = since.as_millis().div_ceil(60_000);
+        write!(f, "{:02}:{:02}", minutes / 60 % 24, minutes % 60)
     }
 }
 
@@ -201,6 +254,20 @@ pub struct ApiError {
     status: StatusCode,
     code: Option<Code>,
     message: Arc<str>,
+    /// What else the answer holds, behind the entry that speaks for all.
+    others: Arc<[ErrorEntry]>,
+    /// v3 has errors without a code, of which the status tells what they mean.
+    by_status: bool,
+}
+
+/// One entry of an error of v3's, which may have several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorEntry {
+    /// BILL's code, when the entry has one.
+    pub code: Option<Code>,
+    /// BILL's message, without control characters and without any secret of this client.
+    pub message: Arc<str>,
 }
 
 impl ApiError {
@@ -210,7 +277,16 @@ impl ApiError {
         code: Option<Code>,
         message: String,
     ) -> Self {
-        Self { call, status, code, message: message.into() }
+        let others = Arc::new([]);
+        Self { call, status, code, message: message.into(), others, by_status: false }
+    }
+
+    /// Of several entries, the first of which speaks for all.
+    pub(crate) fn of_v3(call: Arc<str>, status: StatusCode, entries: Vec<ErrorEntry>) -> Self {
+        let mut entries = entries.into_iter();
+        let (code, message) =
+            entries.next().map_or((None, "".into()), |entry| (entry.code, entry.message));
+        Self { call, status, code, message, others: entries.collect(), by_status: true }
     }
 
     /// The call that was answered, such as `List/Vendor`.
@@ -233,8 +309,18 @@ impl ApiError {
         &self.message
     }
 
+    /// What else v3 said in the same answer, when it said more than one thing.
+    pub fn others(&self) -> &[ErrorEntry] {
+        &self.others
+    }
+
     pub(crate) fn meaning(&self) -> Meaning {
-        self.code.as_ref().map_or(Meaning::Other, Code::meaning)
+        match (&self.code, self.status) {
+            (Some(code), _) => code.meaning(),
+            (None, StatusCode::UNAUTHORIZED) if self.by_status => Meaning::SessionInvalid,
+            (None, StatusCode::TOO_MANY_REQUESTS) if self.by_status => Meaning::Contended,
+            (None, _) => Meaning::Other,
+        }
     }
 
     /// Whether the status is a 5xx, and no code says more than that.
@@ -252,6 +338,14 @@ impl fmt::Display for ApiError {
         }
         if !self.message.is_empty() {
             write!(f, " ({})", self.message)?;
+        }
+        for other in &*self.others {
+            f.write_str(", and ")?;
+            other.code.as_ref().map_or(Ok(()), |code| write!(f, "{code}"))?;
+            if !other.message.is_empty() {
+                let space = if other.code.is_some() { " " } else { "" };
+                write!(f, "{space}({})", other.message)?;
+            }
         }
         match self.code.as_ref().and_then(Code::advice) {
             Some(advice) => write!(f, ": {advice}"),
@@ -295,7 +389,7 @@ impl DecodeError {
 }
 
 /// Something asked for that cannot be; nothing was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misuse {
     /// The path has a query; v2 has none, and a query is no place for data.
@@ -313,9 +407,41 @@ pub enum Misuse {
     /// The path holds something other than letters, digits, `_`, `-` and `/`.
     #[error("the path holds a character that no BILL path has; write it as in List/Vendor")]
     PathCharacter,
-    /// `Login` and `Logout` change the session, and have methods of their own.
-    #[error("Login and Logout are not calls: use sign_in and sign_out")]
+    /// What changes the session, such as `Login` or an MFA challenge, has methods of its own.
+    #[error(
+        "this path is not for calls: use sign_in, sign_out, list_orgs, mfa or the uploads' methods"
+    )]
     PathReserved,
+    /// A v3 path does not begin with `/v3/`.
+    #[error("a v3 path begins with /v3/, as in /v3/vendors")]
+    V3Path,
+    /// A v3 path has a query of its own.
+    #[error("the path holds a query: give its pairs one by one")]
+    V3PathQuery,
+    /// A pair of a query has a secret's name, or holds a secret of this client.
+    #[error("the query's `{key}` is, or holds, a secret: nothing was sent")]
+    QuerySecret {
+        /// The pair's key; its value is not repeated.
+        key: Arc<str>,
+    },
+    /// v3 knows GET, POST, PUT, PATCH and DELETE.
+    #[error("v3 has GET, POST, PUT, PATCH and DELETE, and no other method")]
+    Method,
+    /// A GET or a DELETE was given a document to send.
+    #[error("GET and DELETE send no document")]
+    Body,
+    /// Only what is read with GET comes in pages.
+    #[error("only a GET is read page by page")]
+    PagesOfGet,
+    /// A partner's session has an application key and no developer key, which v2 and organisations need.
+    #[error("a partner's session is for v3's partner operations, and belongs to no organisation")]
+    Partner,
+    /// An accountant console's token is unknown to v2.
+    #[error("a console's token is for v3: read /v3/login/organizations")]
+    V3Only,
+    /// An upload's file name is empty or holds control characters.
+    #[error("the file name is empty or holds a control character")]
+    FileName,
     /// The data did not serialise to JSON.
     #[error("the data does not serialise to JSON")]
     Data,

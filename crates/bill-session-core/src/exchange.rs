@@ -2,26 +2,30 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use serde::de::value::UnitDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
-use crate::account::SignedIn;
-use crate::backoff::{CONTENDED_CALL, later};
-use crate::call::{Call, Replays, Task, Ticket};
+use crate::account::{Account, Api, SignedIn};
+use crate::backoff::later;
+use crate::call::{Call, Task, Ticket};
+use crate::cause::Cause;
+use crate::code::Meaning;
+use crate::credentials::Principal;
 use crate::error::{DecodeError, Error, Limit};
+use crate::events::Event;
 use crate::lease::Lease;
 use crate::line::{CallId, Waiter, Wake};
+use crate::mfa::{MfaData, MfaOutcome, unasked};
 use crate::pump::Session;
+use crate::replay::{Ended, Replays};
 use crate::session::Generation;
 use crate::transport::TransportError;
-use crate::wire::{Parsed, Verdict, v2};
-
-/// How often a call that met three others is sent again.
-const CONTENTIONS: u8 = 2;
+use crate::upload::UploadForm;
+use crate::wire::{Parsed, Verdict, date, v2, v3};
 
 /// A call that holds a slot and a session, and is to be sent.
 #[must_use = "an exchange that is neither settled nor cancelled holds its slot until its deadline"]
@@ -38,18 +42,88 @@ pub struct InFlight {
 
 impl InFlight {
     /// The request to send, signed with the session.
+    ///
+    /// That of an upload has the body that stands before the content; see
+    /// [`after_content`](Self::after_content).
     pub fn request(&self) -> Request<Bytes> {
-        let SignedIn { account, session_id, base, .. } = &*self.session;
-        match &self.task {
-            Task::V2(call) => {
-                v2::call(base, &call.operation, &account.dev_key, session_id, &call.data)
+        let SignedIn { account, session_id, headers, base, gateway, .. } = &*self.session;
+        let v2_key = account.dev_key().ok();
+        match (&self.task, v2_key) {
+            (Task::V2(call), Some(key)) => {
+                v2::call(base, &call.operation, key, session_id, &call.data)
             }
-            Task::Logout { .. } => v2::logout(base, &account.dev_key, session_id),
+            (Task::V3(call), _) => {
+                let content_type = call.body.as_ref().map(|_| v3::JSON);
+                let body = call.body.clone().unwrap_or_default();
+                v3::call(gateway, &call.target, headers, content_type, body)
+            }
+            (Task::Upload(upload), key) => match (&upload.form, key) {
+                (UploadForm::V2(form), Some(key)) => form.request(base, key, session_id),
+                (UploadForm::V3 { target, content_type }, _) => {
+                    let content_type = Some(content_type.clone());
+                    v3::call(gateway, target, headers, content_type, Bytes::new())
+                }
+                // A partner's account makes no call of v2's.
+                (UploadForm::V2(_), None) => v3::session_info(gateway, headers),
+            },
+            (Task::Mfa(mfa), _) => mfa.request(&self.session),
+            (Task::ListOrgs(Some((principal, _))), Some(key)) => {
+                v2::list_orgs(base, principal, key)
+            }
+            (Task::Logout { .. }, Some(key)) if self.session.api == Api::V2 => {
+                v2::logout(base, key, session_id)
+            }
+            (Task::Logout { .. }, _) => v3::logout(gateway, headers),
             // Of the others only a keep-alive is ever sent: they need a session, and no exchange.
-            Task::KeepAlive | Task::Renew | Task::SignIn | Task::Lease { .. } => {
-                v2::session_info(base, &account.dev_key, session_id)
+            (_, Some(key)) if self.session.api == Api::V2 => {
+                v2::session_info(base, key, session_id)
             }
+            (_, _) => v3::session_info(gateway, headers),
         }
+    }
+
+    /// For an upload, what its body has behind the content; nothing for any other call.
+    ///
+    /// The body of an upload is that of [`request`](Self::request), the content, and this.
+    pub fn after_content(&self) -> Option<Bytes> {
+        match &self.task {
+            Task::Upload(upload) => Some(match &upload.form {
+                UploadForm::V2(form) => form.after(),
+                UploadForm::V3 { .. } => Bytes::new(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The API whose form the answer has.
+    fn api(&self) -> Api {
+        match &self.task {
+            Task::V2(_) | Task::ListOrgs(_) => Api::V2,
+            Task::V3(_) => Api::V3,
+            Task::Upload(upload) => match &upload.form {
+                UploadForm::V2(_) => Api::V2,
+                UploadForm::V3 { .. } => Api::V3,
+            },
+            Task::Mfa(mfa) => mfa.api(self.session.api),
+            Task::KeepAlive
+            | Task::Logout { .. }
+            | Task::Renew
+            | Task::SignIn
+            | Task::Lease { .. } => self.session.api,
+        }
+    }
+
+    fn parse<T: DeserializeOwned>(&self, answer: &Response<Bytes>) -> Parsed<T> {
+        let (name, held) = (self.task.name(), &self.session.account.held);
+        match self.api() {
+            Api::V2 => v2::read::<T>(answer, &name, held),
+            Api::V3 => v3::read::<T>(answer, &name, held),
+        }
+    }
+
+    fn parse_trust<T>(&self, answer: &Response<Bytes>) -> Parsed<Data<T>> {
+        let parsed = self.parse::<Option<MfaData>>(answer).discreet();
+        parsed.map(|data| Data::Trust(data.unwrap_or_default()))
     }
 
     /// The longest time that the exchange may take.
@@ -67,20 +141,40 @@ impl InFlight {
         self,
         answer: Result<Response<Bytes>, TransportError>,
     ) -> Heard<T> {
-        let (verdict, parsed) = match answer {
+        let (verdict, end, date, parsed) = match answer {
             Ok(answer) => {
-                let held = &self.session.account.held;
-                let parsed = v2::read::<T>(&answer, &self.task.name(), held);
-                (parsed.verdict(answer.headers()), Ok(parsed))
+                let parsed = match &self.task {
+                    Task::Mfa(mfa) => match mfa.secret() {
+                        Some(secret) => {
+                            let held = &self.session.account.held;
+                            held.while_passing(secret, || self.parse_trust(&answer))
+                        }
+                        None => self.parse_trust(&answer),
+                    },
+                    Task::KeepAlive if self.session.api == Api::V3 => self.parse_trust(&answer),
+                    _ => self.parse::<T>(&answer).map(Data::Asked),
+                };
+                let verdict = parsed.verdict(answer.headers());
+                let end = match verdict {
+                    Verdict::Alive => None,
+                    _ => Ended::by_answer(&parsed, verdict, answer.headers()),
+                };
+                // The clock matters to whoever is told of a spent hour, and to no ordinary call.
+                let tells_time = matches!(verdict, Verdict::HourSpent { .. })
+                    || matches!(self.task, Task::ListOrgs(_));
+                let date = if tells_time { date(answer.headers()) } else { None };
+                (verdict, end, date, Ok(parsed))
             }
-            Err(error) => (Verdict::Unknown, Err(error)),
+            Err(error) => (Verdict::Unknown, Ended::by_silence(&error), None, Err(error)),
         };
-        Heard { in_flight: self, verdict, parsed }
+        Heard { in_flight: self, verdict, end, date, parsed }
     }
 
     /// Takes the word of a program that has read the answer by itself.
     pub fn observed(self, verdict: Verdict) -> Heard<()> {
-        Heard { in_flight: self, verdict, parsed: Ok(Parsed::Success(())) }
+        let end = Ended::by_verdict(verdict);
+        let parsed = Ok(Parsed::Success(Data::Asked(())));
+        Heard { in_flight: self, verdict, end, date: None, parsed }
     }
 }
 
@@ -100,13 +194,26 @@ impl fmt::Debug for InFlight {
 pub struct Heard<T> {
     in_flight: InFlight,
     verdict: Verdict,
-    parsed: Result<Parsed<T>, TransportError>,
+    /// How it has ended, if the call may go out again after that.
+    end: Option<Ended>,
+    /// BILL's clock, where it matters.
+    date: Option<SystemTime>,
+    parsed: Result<Parsed<Data<T>>, TransportError>,
+}
+
+/// What an answer holds.
+#[derive(Debug)]
+enum Data<T> {
+    /// What the caller asked for.
+    Asked(T),
+    /// What it says of the session's trust.
+    Trust(MfaData),
 }
 
 impl<T: DeserializeOwned> Heard<T> {
     /// Frees the slot, draws the consequences for the session, and tells how the call goes on.
     pub fn settle<W>(self, session: &mut Session<W>, now: Instant) -> (Outcome<T>, Wake<W>) {
-        let Self { in_flight, verdict, parsed } = self;
+        let Self { in_flight, verdict, end, date, parsed } = self;
         let InFlight {
             task, mut replays, slot, ticket, generation, sent_at, session: used, ..
         } = in_flight;
@@ -117,49 +224,105 @@ impl<T: DeserializeOwned> Heard<T> {
         }
         // What was overdue before this answer came is no news of a call that comes back by it.
         session.notice(now, &mut wake);
-        session.heed(verdict, generation, sent_at, now, &mut wake);
-        session.give_back(used, generation);
-        let again = match verdict {
-            Verdict::Alive => None,
-            _ => replays.after(verdict, &task, ticket, session, now),
-        };
-        if let Some(not_before) = again {
-            let outcome = rejoin(task, replays, ticket, not_before, session);
-            session.pump(now, &mut wake);
-            return (outcome, wake);
+        if let Some(date) = date {
+            session.account.key.saw_clock(date, now);
         }
+        match &task {
+            Task::ListOrgs(asker) => {
+                session.listed_orgs(asker.as_ref(), &parsed, verdict, now, &mut wake);
+            }
+            _ => session.heed(verdict, generation, sent_at, now, &mut wake),
+        }
+        if let Some(end) = end {
+            let retry = session.settings.retry;
+            let wait = replays.after(end, task.effect(), retry, session.machine.jitter());
+            let not_before = wait.map(|wait| later(now, wait));
+            if let Some(not_before) = not_before.filter(|then| *then < ticket.deadline) {
+                session.give_back(used, generation);
+                let not_before = Some(not_before).filter(|then| *then > now);
+                let outcome = rejoin(task, replays, ticket, not_before, session);
+                session.pump(now, &mut wake);
+                return (outcome, wake);
+            }
+        }
+        let outcome = match parsed {
+            Ok(Parsed::Success(Data::Trust(data))) => {
+                session.trust_told(&task, data, &used, generation, &mut wake)
+            }
+            parsed => {
+                let until = |left| session.account.key.wall_at(later(now, left));
+                ended(&task, verdict, parsed, until)
+            }
+        };
+        session.give_back(used, generation);
         session.pump(now, &mut wake);
-        (ended(&task, verdict, parsed), wake)
+        (outcome, wake)
     }
 }
 
-impl Replays {
-    /// Whether the call is to be sent again after this verdict, and not before when.
-    fn after<W>(
+impl<W> Session<W> {
+    /// A list of organisations was answered, which proves or disproves the credentials.
+    fn listed_orgs<T>(
         &mut self,
+        asker: Option<&(Arc<Principal>, u64)>,
+        parsed: &Result<Parsed<T>, TransportError>,
         verdict: Verdict,
-        task: &Task,
-        ticket: Ticket,
-        session: &mut Session<W>,
         now: Instant,
-    ) -> Option<Option<Instant>> {
-        if !matches!(task, Task::V2(_)) {
-            return None;
+        wake: &mut Wake<W>,
+    ) {
+        let Some((_, version)) = asker else { return };
+        let Account { identity, key, .. } = &*self.account;
+        if let Verdict::HourSpent { left } = verdict {
+            key.close_sign_ins(later(now, left));
         }
-        match verdict {
-            Verdict::Invalid if !self.replayed => {
-                self.replayed = true;
-                Some(None)
+        match parsed {
+            Ok(Parsed::Success(_) | Parsed::Mismatch(_)) => {
+                identity.prove(*version, now);
+                key.lift();
             }
-            Verdict::Contended { retry_after } if self.contended < CONTENTIONS => {
-                self.contended += 1;
-                let jitter = session.machine.jitter();
-                let wait = CONTENDED_CALL.after(u32::from(self.contended), jitter);
-                let not_before = later(now, wait.max(retry_after.unwrap_or_default()));
-                (not_before < ticket.deadline).then_some(Some(not_before))
+            Ok(Parsed::Error(error)) => {
+                let cause = Arc::new(Cause::Refused(error.clone()));
+                match error.meaning() {
+                    Meaning::WrongPassword => identity.refuse(*version, Arc::clone(&cause)),
+                    Meaning::WrongKey => key.refuse(Arc::clone(&cause)),
+                    _ => return,
+                }
+                self.line.wake_all(wake);
+                self.tell(Event::Refused { cause }, wake);
             }
-            _ => None,
+            Ok(Parsed::Foreign(_)) | Err(_) => {}
         }
+    }
+
+    /// An answer told something of the session's trust.
+    fn trust_told<T: DeserializeOwned>(
+        &mut self,
+        task: &Task,
+        data: MfaData,
+        used: &SignedIn,
+        generation: Generation,
+        wake: &mut Wake<W>,
+    ) -> Outcome<T> {
+        let Task::Mfa(mfa) = task else {
+            match data.trusted_by_status() {
+                Some(true) => self.trusted(generation),
+                Some(false) => self.untrusted(generation, wake),
+                None => {}
+            }
+            return nothing(task.name()).map_or_else(Outcome::Failed, Outcome::Done);
+        };
+        let Some(outcome) = mfa.outcome(data, generation) else {
+            let error = DecodeError::new("it does not tell that this was done".to_owned());
+            return Outcome::Failed(Error::Decode { call: task.name(), error });
+        };
+        if let MfaOutcome::Trusted(device) = &outcome {
+            self.trusted(generation);
+            if let Some(device) = device {
+                self.account.held.add_credential(&device.id);
+                self.account.identity.remember(used.version, Arc::clone(device));
+            }
+        }
+        Outcome::Mfa(outcome)
     }
 }
 
@@ -184,11 +347,15 @@ fn rejoin<T, W>(
 fn ended<T: DeserializeOwned>(
     task: &Task,
     verdict: Verdict,
-    parsed: Result<Parsed<T>, TransportError>,
+    parsed: Result<Parsed<Data<T>>, TransportError>,
+    until: impl FnOnce(Duration) -> Option<SystemTime>,
 ) -> Outcome<T> {
     let call = || task.name();
     let error = match parsed {
-        Ok(Parsed::Success(data)) => return Outcome::Done(data),
+        Ok(Parsed::Success(Data::Asked(data))) => return Outcome::Done(data),
+        Ok(Parsed::Success(Data::Trust(_))) => {
+            return nothing(call()).map_or_else(Outcome::Failed, Outcome::Done);
+        }
         // A session that is invalid already is signed out, which is all that was asked for.
         Ok(Parsed::Error(_))
             if verdict == Verdict::Invalid && matches!(task, Task::Logout { .. }) =>
@@ -198,14 +365,19 @@ fn ended<T: DeserializeOwned>(
         Ok(Parsed::Error(error)) => match verdict {
             Verdict::HourSpent { left } => Error::Limited {
                 call: call(),
-                limit: Limit::Calls,
+                limit: match task {
+                    Task::ListOrgs(_) => Limit::SignIns,
+                    _ => Limit::Calls,
+                },
                 retry_after: left,
+                until: until(left),
                 code: error.code().cloned(),
             },
             _ => Error::from_api(error),
         },
         Ok(Parsed::Mismatch(error)) => Error::Decode { call: call(), error },
         Ok(Parsed::Foreign(answer)) => Error::NotBill { call: call(), answer },
+        Err(error) if error.is_content() => Error::Content { call: call(), error },
         Err(error) => Error::NoAnswer { call: call(), error },
     };
     Outcome::Failed(error)
@@ -227,6 +399,8 @@ pub enum Outcome<T> {
     Again(Call),
     /// It was carried out.
     Done(T),
+    /// An MFA call was carried out.
+    Mfa(MfaOutcome),
     /// It was not, or nobody knows.
     Failed(Error),
 }
@@ -237,6 +411,8 @@ pub enum Outcome<T> {
 pub enum Finished<T> {
     /// BILL's answer to a call.
     Answer(T),
+    /// The end of an MFA call.
+    Mfa(MfaOutcome),
     /// The session that a sign-in or a lease was to make sure of.
     Ready(Lease),
     /// There was nothing to do.
@@ -252,7 +428,19 @@ impl<T: DeserializeOwned> Finished<T> {
     pub fn answer(self) -> Result<T, Error> {
         match self {
             Self::Answer(data) => Ok(data),
-            Self::Ready(_) | Self::Nothing => nothing("the call".into()),
+            Self::Mfa(_) | Self::Ready(_) | Self::Nothing => nothing("the call".into()),
+        }
+    }
+
+    /// What has become of an MFA call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] when what ended was none.
+    pub fn mfa(self) -> Result<MfaOutcome, Error> {
+        match self {
+            Self::Mfa(outcome) => Ok(outcome),
+            Self::Answer(_) | Self::Ready(_) | Self::Nothing => Err(unasked()),
         }
     }
 
@@ -264,7 +452,9 @@ impl<T: DeserializeOwned> Finished<T> {
     pub fn lease(self) -> Result<Lease, Error> {
         match self {
             Self::Ready(lease) => Ok(lease),
-            Self::Answer(_) | Self::Nothing => Err(Error::SignedOut { call: "the lease".into() }),
+            Self::Answer(_) | Self::Mfa(_) | Self::Nothing => {
+                Err(Error::SignedOut { call: "the lease".into() })
+            }
         }
     }
 }

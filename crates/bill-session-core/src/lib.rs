@@ -87,6 +87,7 @@ mod code;
 mod credentials;
 mod environment;
 mod error;
+mod events;
 mod exchange;
 mod identity;
 mod lease;
@@ -94,11 +95,17 @@ mod lifetime;
 mod limits;
 mod line;
 mod list;
+mod mfa;
+mod organizations;
 mod pump;
+mod replay;
 mod session;
 mod settings;
 mod sign_in;
+mod status;
 mod transport;
+mod upload;
+mod v3_request;
 mod wire;
 
 pub use account::Account;
@@ -106,20 +113,27 @@ pub use call::{Call, Step};
 pub use cause::{Cause, ForeignAnswer, ForeignKind};
 pub use code::Code;
 pub use credentials::{
-    Credentials, CredentialsWarning, DevKey, Field, InvalidField, InvalidReason, OrgId, Principal,
-    SessionId,
+    AppKey, Credentials, CredentialsWarning, DevKey, Field, InvalidField, InvalidReason, OrgId,
+    Principal, RememberedDevice, SessionId,
 };
 pub use environment::{Environment, InvalidEnvironment, Origin};
-pub use error::{ApiError, Blame, DecodeError, Error, Limit, Misuse};
+pub use error::{ApiError, Blame, DecodeError, Error, ErrorEntry, Limit, Misuse};
+pub use events::{Event, Listener, Why};
 pub use exchange::{Finished, Heard, InFlight, Outcome};
 pub use lease::Lease;
 pub use lifetime::Lifetime;
-pub use limits::KeyLimits;
+pub use limits::{Budget, KeyLimits};
 pub use line::{CallId, Wake};
 pub use list::List;
+pub use mfa::{Challenge, MfaCode, MfaOutcome, Remember};
+pub use organizations::{Organization, Organizations};
 pub use pump::Session;
+pub use replay::Retry;
 pub use session::{Asked, Attempt, Ended, Generation, Landed, Phase, SessionMachine};
-pub use settings::{Renewal, Settings};
+pub use settings::{Renewal, Settings, SignInWith};
 pub use sign_in::{HeardSignIn, NotFollowed, SignIn, SignInEnded, SignInId};
+pub use status::Status;
 pub use transport::TransportError;
+pub use upload::Repeatable;
+pub use v3_request::{Page, V3Pages, V3Request};
 pub use wire::Verdict;

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::backoff::later;
 use crate::cause::Cause;
@@ -44,12 +44,51 @@ struct Slow {
     calls: VecDeque<(u64, u32)>,
     calls_closed_until: Option<Instant>,
     refusal: Option<Arc<Cause>>,
+    /// BILL's clock, as an answer told it at this instant.
+    wall: Option<(Instant, SystemTime)>,
+}
+
+/// An hourly limit, and how much of it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Budget {
+    /// How many were counted in the last hour, by this process.
+    pub used: u32,
+    /// How many there may be.
+    pub limit: u32,
+    /// How long BILL has closed it for, when BILL said that it is spent.
+    pub closed_for: Option<Duration>,
+}
+
+/// An hourly limit that is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spent {
+    /// From when on there is room again.
+    pub(crate) until: Instant,
+    /// Whether it was BILL that said so, and not this process's own count.
+    pub(crate) by_bill: bool,
+}
+
+impl Spent {
+    fn by_bill(until: Instant) -> Self {
+        Self { until, by_bill: true }
+    }
+
+    fn by_own_count(until: Instant) -> Self {
+        Self { until, by_bill: false }
+    }
 }
 
 impl KeyLimits {
+    /// The sign-ins that BILL allows a developer key in each hour.
+    pub const SIGN_INS_AN_HOUR: u32 = 200;
+
+    /// The calls that BILL allows a developer key in each hour.
+    pub const CALLS_AN_HOUR: u32 = 20_000;
+
     /// BILL's limits: 200 sign-ins and 20,000 calls an hour.
     pub fn new(now: Instant) -> Self {
-        Self::with(200, 20_000, now)
+        Self::with(Self::SIGN_INS_AN_HOUR, Self::CALLS_AN_HOUR, now)
     }
 
     /// Other limits, for a process that has only a share of them.
@@ -69,6 +108,7 @@ impl KeyLimits {
                 calls: VecDeque::new(),
                 calls_closed_until: None,
                 refusal: None,
+                wall: None,
             }),
         }
     }
@@ -86,15 +126,45 @@ impl KeyLimits {
         self.past.load(Ordering::Relaxed).saturating_add(self.current.load(Ordering::Relaxed))
     }
 
+    /// The hour's sign-ins, and how many of them are used.
+    pub fn sign_in_budget(&self, now: Instant) -> Budget {
+        let used = u32::try_from(self.sign_ins(now)).unwrap_or(u32::MAX);
+        let slow = self.slow();
+        let limit = u32::try_from(slow.sign_ins_an_hour).unwrap_or(u32::MAX);
+        Budget { used, limit, closed_for: left(slow.sign_ins_closed_until, now) }
+    }
+
+    /// The hour's calls, and how many of them are used.
+    pub fn call_budget(&self, now: Instant) -> Budget {
+        let used = self.calls(now);
+        let closed_for = left(self.slow().calls_closed_until, now);
+        Budget { used, limit: self.calls_an_hour, closed_for }
+    }
+
+    /// BILL's clock showed this at `now`.
+    pub(crate) fn saw_clock(&self, date: SystemTime, now: Instant) {
+        self.slow().wall = Some((now, date));
+    }
+
+    /// What BILL's clock will show at `then`, if an answer has told it.
+    pub(crate) fn wall_at(&self, then: Instant) -> Option<SystemTime> {
+        let (seen, date) = self.slow().wall?;
+        date.checked_add(then.saturating_duration_since(seen))
+    }
+
     /// Counts a sign-in; an error tells from when on there is room for one.
-    pub(crate) fn begin_sign_in(&self, now: Instant) -> Result<(), Instant> {
+    pub(crate) fn begin_sign_in(&self, now: Instant) -> Result<(), Spent> {
         let mut slow = self.slow();
         slow.forget_old_sign_ins(now);
         let spent = slow.sign_ins.len() >= slow.sign_ins_an_hour;
         let room_at = spent.then(|| later(slow.sign_ins.front().copied().unwrap_or(now), HOUR));
         slow.sign_ins_closed_until = slow.sign_ins_closed_until.filter(|until| now < *until);
-        if let Some(until) = room_at.max(slow.sign_ins_closed_until) {
-            return Err(until);
+        match (slow.sign_ins_closed_until, room_at) {
+            (Some(closed), room_at) if room_at.is_none_or(|room_at| room_at <= closed) => {
+                return Err(Spent::by_bill(closed));
+            }
+            (_, Some(room_at)) => return Err(Spent::by_own_count(room_at)),
+            (_, None) => {}
         }
         slow.sign_ins.push_back(now);
         Ok(())
@@ -102,7 +172,7 @@ impl KeyLimits {
 
     /// Counts a call; an error tells from when on there is room for one.
     #[inline]
-    pub(crate) fn begin_call(&self, now: Instant) -> Result<(), Instant> {
+    pub(crate) fn begin_call(&self, now: Instant) -> Result<(), Spent> {
         self.calls_open(now)?;
         let before = self.current.fetch_add(1, Ordering::Relaxed);
         if self.past.load(Ordering::Relaxed).saturating_add(before) < self.calls_an_hour {
@@ -112,16 +182,16 @@ impl KeyLimits {
         // The minute may have turned meanwhile, and taken this one along: then it stays counted.
         let one_less = |current: u32| current.checked_sub(1);
         let _undone = self.current.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
-        Err(self.next_minute(now))
+        Err(Spent::by_own_count(self.room_at(now)))
     }
 
     /// Whether a call may begin; an error tells from when on one may.
     #[inline]
-    pub(crate) fn calls_open(&self, now: Instant) -> Result<(), Instant> {
+    pub(crate) fn calls_open(&self, now: Instant) -> Result<(), Spent> {
         if self.closed.load(Ordering::Acquire) {
             let mut slow = self.slow();
             match slow.calls_closed_until {
-                Some(until) if now < until => return Err(until),
+                Some(until) if now < until => return Err(Spent::by_bill(until)),
                 _ => {
                     slow.calls_closed_until = None;
                     self.closed.store(false, Ordering::Release);
@@ -136,12 +206,16 @@ impl KeyLimits {
         if past.saturating_add(self.current.load(Ordering::Relaxed)) < self.calls_an_hour {
             return Ok(());
         }
-        Err(self.next_minute(now))
+        Err(Spent::by_own_count(self.room_at(now)))
     }
 
-    /// When the window of calls moves on, and may have room again.
-    fn next_minute(&self, now: Instant) -> Instant {
-        later(self.origin, Duration::from_secs(60 * (self.minute_of(now) + 1)))
+    /// When the oldest calls leave the window, so that there is room again.
+    #[cold]
+    fn room_at(&self, now: Instant) -> Instant {
+        let slow = self.slow();
+        let mut counted = slow.calls.iter().filter(|(_, calls)| *calls > 0);
+        let oldest = counted.next().map_or_else(|| self.minute_of(now), |(minute, _)| *minute);
+        later(self.origin, Duration::from_secs(60 * (oldest + MINUTES)))
     }
 
     /// BILL said that the hour's sign-ins are spent.
@@ -210,4 +284,8 @@ impl Slow {
             self.sign_ins.pop_front();
         }
     }
+}
+
+fn left(until: Option<Instant>, now: Instant) -> Option<Duration> {
+    until.filter(|until| now < *until).map(|until| until.saturating_duration_since(now))
 }

@@ -30,9 +30,9 @@ pub struct CallId(pub(crate) u64);
 pub(crate) enum Need {
     /// A session with at least so much time left, and no slot.
     Session { min_left: Duration },
-    /// A session and a slot, together or not at all.
-    Exchange,
-    /// A slot alone: a logout brings its own session.
+    /// A session with at least so much time left and a slot, together or not at all.
+    Exchange { min_left: Duration },
+    /// A slot alone: a logout brings its own session, and a list of organisations needs none.
     Slot,
 }
 
@@ -57,6 +57,8 @@ pub(crate) struct Waiter<W> {
     passed_over: bool,
     /// Backing off until then, holding no slot.
     pub(crate) not_before: Option<Instant>,
+    /// Not the one to sign in until then; a session that others get may serve it earlier.
+    pub(crate) signs_in_not_before: Option<Instant>,
     /// Whether it is told how one attempt to sign in has ended, whatever the end.
     explicit: bool,
     /// Whether it may make one attempt in spite of a refusal.
@@ -83,6 +85,7 @@ impl<W> Waiter<W> {
             slot: None,
             passed_over: false,
             not_before: None,
+            signs_in_not_before: None,
             explicit: purpose != Purpose::Call,
             passes_refusal: purpose == Purpose::SignIn,
             riding: None,
@@ -162,6 +165,10 @@ impl<W> Line<W> {
         self.waiters.is_empty()
     }
 
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.waiters.len()
     }
@@ -235,9 +242,18 @@ impl<W> Line<W> {
         }
     }
 
-    /// It steps, and so can take up a slot again.
-    pub(crate) fn steps(&mut self, at: usize) {
-        self.waiters[at].passed_over = false;
+    /// It steps, and so can take up a slot again; what it can get may have changed.
+    pub(crate) fn steps(&mut self, at: usize, need: Need) {
+        let waiter = &mut self.waiters[at];
+        waiter.passed_over = false;
+        waiter.need = need;
+    }
+
+    /// Whether those who stand here may be among the next to be granted something, even when many
+    /// before them are not polled any more.
+    pub(crate) fn is_in_front(&self, at: usize) -> bool {
+        const FRONT: usize = 32;
+        at < FRONT.max(2 * self.slots.len())
     }
 
     /// It goes on waiting, and is to be woken by `token`.
@@ -425,19 +441,24 @@ impl<W> Line<W> {
 
 impl Count {
     fn add<W>(&mut self, waiter: &Waiter<W>) {
-        *self.of(waiter.need) += usize::from(waiter.need != Need::Exchange);
+        if let Some(count) = self.of(waiter.need) {
+            *count += 1;
+        }
         self.explicit += usize::from(waiter.explicit);
     }
 
     fn remove<W>(&mut self, waiter: &Waiter<W>) {
-        *self.of(waiter.need) -= usize::from(waiter.need != Need::Exchange);
+        if let Some(count) = self.of(waiter.need) {
+            *count -= 1;
+        }
         self.explicit -= usize::from(waiter.explicit);
     }
 
-    fn of(&mut self, need: Need) -> &mut usize {
+    fn of(&mut self, need: Need) -> Option<&mut usize> {
         match need {
-            Need::Slot => &mut self.slot,
-            Need::Session { .. } | Need::Exchange => &mut self.session,
+            Need::Slot => Some(&mut self.slot),
+            Need::Session { .. } => Some(&mut self.session),
+            Need::Exchange { .. } => None,
         }
     }
 }
@@ -473,7 +494,7 @@ impl<W> Wake<W> {
         self.len() == 0
     }
 
-    fn add(&mut self, token: Option<W>) {
+    pub(crate) fn add(&mut self, token: Option<W>) {
         if let Some(token) = token {
             self.tokens().woken.push(token);
         }

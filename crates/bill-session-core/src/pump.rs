@@ -10,6 +10,7 @@ use crate::account::{Account, SignedIn};
 use crate::backoff::later;
 use crate::call::{Call, Ticket};
 use crate::cause::Cause;
+use crate::events::{Event, Events, Why};
 use crate::lifetime::Lifetime;
 use crate::line::{CallId, Line, Need, Told, Wake};
 use crate::session::{Asked, Attempt, Ended, Generation, Phase, SessionMachine};
@@ -55,6 +56,13 @@ pub struct Session<W> {
     pub(crate) renewals: u32,
     renewal_not_before: Instant,
     not_followed: Option<NotFollowed>,
+    /// Its number among those of the principal.
+    number: u64,
+    pub(crate) events: Events<W>,
+    /// What makes the next sign-in necessary, unless the session turns out to have idled out.
+    why: Why,
+    /// Whether the last session of which BILL said anything was trusted.
+    was_trusted: bool,
 }
 
 impl<W> Session<W> {
@@ -72,6 +80,10 @@ impl<W> Session<W> {
             renewals: 0,
             renewal_not_before: now,
             not_followed: None,
+            number: account.identity.next_session(),
+            events: Events::new(),
+            why: Why::First,
+            was_trusted: false,
             account,
             settings,
         }
@@ -98,9 +110,9 @@ impl<W> Session<W> {
         self.machine.current()?.user_id.as_deref()
     }
 
-    /// The URL of the API that calls go to, while there is a session.
+    /// The URL of the v2 API that calls go to, while there is a session.
     pub fn api(&self) -> Option<String> {
-        self.machine.current().map(|session| session.base.to_string())
+        self.machine.current().map(|session| format!("{}/api/v2", session.base))
     }
 
     /// What the last sign-in's `apiEndPoint` named, when it was not followed.
@@ -160,6 +172,10 @@ impl<W> Session<W> {
         let mut wake = Wake::nobody();
         let now = self.clamp(now);
         let forgotten = self.machine.sign_out();
+        if forgotten.is_some() {
+            self.why = Why::SignedOut;
+        }
+        self.was_trusted = false;
         self.spare.clear();
         self.line.dismiss(&mut wake);
         self.pump(now, &mut wake);
@@ -269,8 +285,13 @@ impl<W> Session<W> {
     }
 
     /// A sign-in succeeded: whatever was refused is accepted now.
-    pub(crate) fn accepted(&mut self, attempt: Attempt, not_followed: Option<NotFollowed>) {
-        self.account.identity.lift(attempt.version());
+    pub(crate) fn accepted(
+        &mut self,
+        attempt: Attempt,
+        not_followed: Option<NotFollowed>,
+        now: Instant,
+    ) {
+        self.account.identity.prove(attempt.version(), now);
         self.account.key.lift();
         self.spare.clear();
         self.refused = None;
@@ -292,10 +313,14 @@ impl<W> Session<W> {
         self.due = self.due.min(until);
     }
 
-    /// When a waiter is to look again, at the latest.
-    pub(crate) fn look_again_at(&self, own: Instant, now: Instant) -> Instant {
+    /// When the waiter at this place is to look again, at the latest.
+    ///
+    /// What lapses concerns those in front. In a line of ten thousand, everyone would otherwise
+    /// look four times a second for what three can have; whoever looks in front wakes the others.
+    pub(crate) fn look_again_at(&self, own: Instant, at: usize, now: Instant) -> Instant {
         let retry_at = self.machine.failure().map(|(_, retry_at)| retry_at);
-        let ahead = [own, self.due].into_iter().chain(retry_at).filter(|instant| *instant > now);
+        let lapse = self.line.is_in_front(at).then_some(self.due);
+        let ahead = [own].into_iter().chain(lapse).chain(retry_at).filter(|then| *then > now);
         ahead.fold(later(now, GLANCE), Instant::min)
     }
 
@@ -303,8 +328,12 @@ impl<W> Session<W> {
     pub(crate) fn invalid(&mut self, generation: Generation, now: Instant, wake: &mut Wake<W>) {
         match self.machine.invalid(generation, now) {
             Ended::Nothing => {}
-            Ended::SignedOut => self.spare.clear(),
+            Ended::SignedOut => {
+                self.why = Why::Invalid;
+                self.spare.clear();
+            }
             Ended::Failed => {
+                self.why = Why::Invalid;
                 self.spare.clear();
                 self.tell_of_failure(wake);
             }
@@ -323,7 +352,14 @@ impl<W> Session<W> {
         match verdict {
             Verdict::Alive => self.machine.credit(generation, sent_at),
             Verdict::Invalid => self.invalid(generation, now, wake),
-            Verdict::HourSpent { left } => self.account.key.close_calls(later(now, left)),
+            Verdict::Untrusted => {
+                self.machine.credit(generation, sent_at);
+                self.untrusted(generation, wake);
+            }
+            Verdict::HourSpent { left } => {
+                self.account.key.close_calls(later(now, left));
+                self.tell(Event::CallsSpent { retry_in: left }, wake);
+            }
             Verdict::Contended { .. } | Verdict::Unknown => {}
         }
     }
@@ -337,13 +373,98 @@ impl<W> Session<W> {
             let told = Told { cause: Arc::clone(cause), retry_at: Some(retry_at) };
             let later = cause.says_later();
             self.line.tell(&told, later, wake);
+            if let Some(event) = self.waiting_event() {
+                self.tell(event, wake);
+            }
         }
+    }
+
+    /// What listeners are told of a back-off.
+    fn waiting_event(&self) -> Option<Event> {
+        let (cause, retry_at) = self.machine.failure()?;
+        let retry_in = retry_at.saturating_duration_since(self.last);
+        Some(Event::Waiting { cause: Arc::clone(cause), retry_in })
+    }
+
+    /// Nobody signs in before `wait` is over; everyone looks again.
+    pub(crate) fn defer(
+        &mut self,
+        cause: Arc<Cause>,
+        wait: Duration,
+        now: Instant,
+        wake: &mut Wake<W>,
+    ) {
+        self.machine.defer(Arc::clone(&cause), wait, now);
+        self.line.wake_all(wake);
+        self.tell(Event::Waiting { cause, retry_in: wait }, wake);
+    }
+
+    /// Notes what makes the sign-in necessary that is about to begin.
+    pub(crate) fn note_why(&mut self, now: Instant) {
+        if self.machine.current().is_some() {
+            let usable = matches!(self.machine.ask(now), Asked::Ready(..));
+            self.why = if usable { Why::MoreTime } else { Why::IdledOut };
+        }
+    }
+
+    /// A sign-in has brought a session.
+    pub(crate) fn welcomed(
+        &mut self,
+        generation: Generation,
+        trusted: Option<bool>,
+        sent_device: bool,
+        wake: &mut Wake<W>,
+    ) {
+        self.tell(Event::SignedIn { why: self.why, trusted }, wake);
+        if let Some(not_followed) = self.not_followed.clone() {
+            self.tell(Event::NotFollowed(not_followed), wake);
+        }
+        match trusted {
+            Some(true) => self.trusted(generation),
+            Some(false) => self.untrusted(generation, wake),
+            // BILL does not say, but without a device no session comes back trusted.
+            None if self.was_trusted && !sent_device => self.untrusted(generation, wake),
+            None => {}
+        }
+    }
+
+    /// BILL said that the session of this generation is trusted.
+    pub(crate) fn trusted(&mut self, generation: Generation) {
+        if self.machine.trust(generation, true) {
+            self.was_trusted = true;
+        }
+    }
+
+    /// BILL said that it is not.
+    pub(crate) fn untrusted(&mut self, generation: Generation, wake: &mut Wake<W>) {
+        if self.machine.trust(generation, false) && std::mem::take(&mut self.was_trusted) {
+            self.tell(Event::TrustLost, wake);
+        }
+    }
+
+    /// Whether the session of this generation is the current one, and usable.
+    pub(crate) fn is_usable(&self, generation: Generation, now: Instant) -> bool {
+        matches!(self.machine.ask(now), Asked::Ready(_, current) if current == generation)
+    }
+
+    /// The sign-in that is about to begin tries the principal for all organisations, if it has to
+    /// be tried; not while another session's does.
+    pub(crate) fn begin_probe(&mut self, until: Instant, now: Instant) -> bool {
+        self.account.identity.begin_probe(self.number, until, now)
+    }
+
+    pub(crate) fn end_probe(&mut self) {
+        self.account.identity.end_probe(self.number);
     }
 
     fn abandon(&mut self, attempt: Attempt, now: Instant, wake: &mut Wake<W>) {
         self.line.end_sign_in(attempt.id);
         if self.machine.cancelled(attempt, now) {
+            self.end_probe();
             self.line.wake_all(wake);
+            if let Some(event) = self.waiting_event() {
+                self.tell(event, wake);
+            }
         }
     }
 
@@ -375,6 +496,8 @@ impl<W> Session<W> {
             self.line.pass_over_rider(attempt.id);
         }
         self.machine.credentials_replaced(version);
+        self.why = Why::CredentialsReplaced;
+        self.was_trusted = false;
         self.spare.clear();
         self.refused = None;
         self.renewals = 0;
@@ -385,6 +508,7 @@ impl<W> Session<W> {
     #[cold]
     fn lapse(&mut self, now: Instant, wake: &mut Wake<W>) {
         if self.machine.expire(now) {
+            self.end_probe();
             self.tell_of_failure(wake);
         }
         let silent = |limit| now.saturating_duration_since(self.last_beat) >= limit;
@@ -407,9 +531,10 @@ impl<W> Session<W> {
         let asked = self.machine.ask(now);
         let refused = self.refusal().is_some();
         let calls_open = self.account.key.calls_open(now).is_ok();
+        let probed = self.account.identity.probed_by_another(self.number, now);
         let nobody_can_use_it = match asked {
             Asked::Ready(..) => !calls_open && !self.line.has_slotless(),
-            Asked::SignIn => refused && !self.line.has_explicit(),
+            Asked::SignIn => probed || (refused && !self.line.has_explicit()),
             Asked::Wait { .. } | Asked::Failed { .. } => true,
         };
         if nobody_can_use_it && !self.line.has_logout() {
@@ -426,13 +551,17 @@ impl<W> Session<W> {
             }
             let granted = match (waiter.need, self.ask(waiter.need, now)) {
                 (Need::Slot, _) => true,
-                (Need::Exchange, Asked::Ready(..)) => calls_open,
+                (Need::Exchange { .. }, Asked::Ready(..)) => calls_open,
                 (Need::Session { .. }, Asked::Ready(..)) => {
                     self.line.wake(at, wake);
                     false
                 }
                 (_, Asked::SignIn) => {
-                    let may = !signing_in && (!refused || waiter.passes_refusal);
+                    let may = !signing_in
+                        && !probed
+                        && waiter.signs_in_not_before.is_none_or(|then| now >= then)
+                        && (!refused || waiter.passes_refusal)
+                        && (calls_open || !matches!(waiter.need, Need::Exchange { .. }));
                     signing_in |= may;
                     may
                 }
@@ -448,8 +577,10 @@ impl<W> Session<W> {
     /// Whether there is a session for who needs it like this.
     pub(crate) fn ask(&self, need: Need, now: Instant) -> Asked<'_, Arc<SignedIn>> {
         match need {
-            Need::Session { min_left } => self.machine.ask_for(min_left, now),
-            Need::Exchange | Need::Slot => self.machine.ask(now),
+            Need::Session { min_left } | Need::Exchange { min_left } => {
+                self.machine.ask_for(min_left, now)
+            }
+            Need::Slot => self.machine.ask(now),
         }
     }
 
@@ -466,14 +597,32 @@ impl<W> Session<W> {
         min_left.is_zero() || longest.is_none_or(|longest| needed <= longest)
     }
 
+    /// The same need, without what no session can offer: to ask for it would sign in for ever.
+    #[inline]
+    pub(crate) fn attainable(&self, need: Need) -> Need {
+        match need {
+            Need::Exchange { min_left } if !min_left.is_zero() && !self.can_have_left(min_left) => {
+                Need::Exchange { min_left: Duration::ZERO }
+            }
+            need => need,
+        }
+    }
+
     /// A call's number, epoch and deadline.
     #[inline]
-    pub(crate) fn ticket(&mut self, total: Option<Duration>, now: Instant) -> Ticket {
-        Ticket {
-            id: self.line.next_id(),
-            epoch: self.machine.epoch(),
-            deadline: later(now, total.unwrap_or(self.settings.deadline)),
-        }
+    pub(crate) fn ticket(
+        &mut self,
+        total: Option<Duration>,
+        is_upload: bool,
+        now: Instant,
+    ) -> Ticket {
+        let usual = || {
+            let more = if is_upload { self.settings.upload_limit } else { Duration::ZERO };
+            self.settings.deadline.saturating_add(more)
+        };
+        let total = total.unwrap_or_else(usual);
+        let id = self.line.next_id();
+        Ticket { id, epoch: self.machine.epoch(), deadline: later(now, total) }
     }
 
     /// A session for a call before which nobody stands in line, when a slot and the budget are free.

@@ -94,9 +94,19 @@ pub struct SessionMachine<S> {
 #[derive(Debug)]
 enum State<S> {
     SignedOut,
-    SigningIn { attempt: Attempt, begun: Instant, deadline: Instant, lifetime: Lifetime },
+    SigningIn {
+        attempt: Attempt,
+        begun: Instant,
+        deadline: Instant,
+        lifetime: Lifetime,
+        /// Why the attempt before it failed, if it did.
+        after: Option<Arc<Cause>>,
+    },
     Active(Active<S>),
-    Failed { cause: Arc<Cause>, retry_at: Instant },
+    Failed {
+        cause: Arc<Cause>,
+        retry_at: Instant,
+    },
 }
 
 #[derive(Debug)]
@@ -109,6 +119,8 @@ struct Active<S> {
     proven: bool,
     version: u64,
     lifetime: Lifetime,
+    /// Whether MFA has made it trusted; nothing as long as BILL has not said.
+    trusted: Option<bool>,
 }
 
 impl<S> Active<S> {
@@ -246,7 +258,11 @@ impl<S> SessionMachine<S> {
     ) -> Attempt {
         self.attempts += 1;
         let attempt = Attempt { id: self.attempts, epoch: self.epoch, version };
-        self.state = State::SigningIn { attempt, begun: now, deadline, lifetime };
+        let after = match std::mem::replace(&mut self.state, State::SignedOut) {
+            State::Failed { cause, .. } => Some(cause),
+            _ => None,
+        };
+        self.state = State::SigningIn { attempt, begun: now, deadline, lifetime, after };
         attempt
     }
 
@@ -271,6 +287,7 @@ impl<S> SessionMachine<S> {
                     proven: false,
                     version: attempt.version,
                     lifetime,
+                    trusted: None,
                 });
                 Landed::Stored(generation)
             }
@@ -352,6 +369,26 @@ impl<S> SessionMachine<S> {
             active.proven = true;
             self.failures = 0;
             self.unproven = 0;
+        }
+    }
+
+    /// BILL said whether the session of this generation is trusted; tells whether it is the
+    /// current one.
+    pub fn trust(&mut self, generation: Generation, trusted: bool) -> bool {
+        match &mut self.state {
+            State::Active(active) if active.generation == generation => {
+                active.trusted = Some(trusted);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether MFA has made the current session trusted; nothing as long as BILL has not said.
+    pub fn trusted(&self) -> Option<bool> {
+        match &self.state {
+            State::Active(active) => active.trusted,
+            _ => None,
         }
     }
 
@@ -466,6 +503,16 @@ impl<S> SessionMachine<S> {
         }
     }
 
+    /// What keeps the session away: the failure that is backed off from, or that the attempt in
+    /// flight comes after.
+    pub(crate) fn kept_away_by(&self) -> Option<&Arc<Cause>> {
+        match &self.state {
+            State::Failed { cause, .. } => Some(cause),
+            State::SigningIn { after, .. } => after.as_ref(),
+            State::SignedOut | State::Active(_) => None,
+        }
+    }
+
     /// What to show of the machine at `now`.
     pub fn phase(&self, now: Instant) -> Phase {
         match &self.state {
@@ -477,6 +524,7 @@ impl<S> SessionMachine<S> {
                 left: active.ends_at().map(|end| end.saturating_duration_since(now)),
                 idle: now.saturating_duration_since(active.alive_at),
                 age: now.saturating_duration_since(active.created_at),
+                trusted: active.trusted,
             },
             State::Active(active) => {
                 Phase::IdledOut { idle: now.saturating_duration_since(active.alive_at) }
@@ -526,6 +574,8 @@ pub enum Phase {
         idle: Duration,
         /// How long ago its sign-in was sent.
         age: Duration,
+        /// Whether MFA has made it trusted; nothing as long as BILL has not said.
+        trusted: Option<bool>,
     },
     /// There was one, idle for too long; the next call signs in.
     IdledOut {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::lifetime::Lifetime;
+use crate::replay::Retry;
 
 /// When a session is renewed that no call has used for a while.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,20 @@ pub enum Renewal {
     KeepAlive,
 }
 
+/// The API that a client signs in with.
+///
+/// Calls of both use the session: BILL documents that for neither direction, and clients of others
+/// are known to use a v2 session with v3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignInWith {
+    /// `Login.json`, the API in long-term support.
+    #[default]
+    V2,
+    /// `POST /v3/login`, which BILL recommends for new work.
+    V3,
+}
+
 /// How a [`Session`](crate::Session) behaves; the defaults are BILL's limits and the safest choices.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -30,6 +45,11 @@ pub struct Settings {
     pub token_lifetime: Lifetime,
     /// The longest time for one exchange of a call; 60 seconds.
     pub call_limit: Duration,
+    /// The longest time for the exchange of an upload, and what its deadline has more than a call's;
+    /// 10 minutes.
+    pub upload_limit: Duration,
+    /// How often, and when, a call that only reads is sent again after its outcome was lost.
+    pub retry: Retry,
     /// The longest time for the exchange of a sign-in; 30 seconds.
     pub sign_in_limit: Duration,
     /// The longest time for a call in all, waiting and replays included; 2 minutes.
@@ -58,6 +78,8 @@ impl Default for Settings {
             idle_margin: Duration::from_secs(60),
             token_lifetime: Lifetime::ENDLESS,
             call_limit: Duration::from_secs(60),
+            upload_limit: Duration::from_secs(600),
+            retry: Retry::default(),
             sign_in_limit: Duration::from_secs(30),
             deadline: Duration::from_secs(120),
             connect_limit: Duration::from_secs(5),

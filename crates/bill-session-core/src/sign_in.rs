@@ -2,24 +2,25 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::account::{Account, SignedIn};
+use crate::account::{Account, Api, SignedIn};
 use crate::backoff::later;
 use crate::call::Call;
 use crate::cause::Cause;
 use crate::code::Meaning;
-use crate::credentials::{Principal, Secret, SessionId};
+use crate::credentials::{OrgId, Principal, RememberedDevice, Secret, SessionId};
 use crate::error::SIGN_IN;
+use crate::events::Event;
 use crate::line::{Told, Wake};
 use crate::pump::{GRACE, Session};
 use crate::session::{Attempt, Failure, Landed};
 use crate::transport::TransportError;
-use crate::wire::v2::LoginData;
-use crate::wire::{Parsed, foreign, host_of, left_of_hour, retry_after, v2};
+use crate::wire::v3::SessionHeaders;
+use crate::wire::{Parsed, date, foreign, host_of, left_of_hour, retry_after, v2, v3};
 
 /// The id of a sign-in, to beat for it or to cancel it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub struct SignInId(pub(crate) Attempt);
 pub struct SignIn {
     pub(crate) account: Arc<Account>,
     pub(crate) principal: Arc<Principal>,
+    pub(crate) device: Option<Arc<RememberedDevice>>,
     pub(crate) attempt: Attempt,
     pub(crate) limit: Duration,
 }
@@ -47,22 +49,30 @@ impl SignIn {
 
     /// The request to send.
     pub fn request(&self) -> Request<Bytes> {
-        let Account { environment, org_id, dev_key, .. } = &*self.account;
-        v2::sign_in(&environment.base(), &self.principal, org_id, dev_key)
+        self.account.sign_in(&self.principal, self.device.as_deref())
     }
 
     /// Parses the answer, or takes note that none came; needs no lock.
     pub fn read(self, answer: Result<Response<Bytes>, TransportError>) -> HeardSignIn {
-        let heard = match answer {
-            Ok(answer) => self.judge(&answer),
-            Err(error) => Err(failed(Cause::NoAnswer(error), None)),
+        let (heard, date) = match answer {
+            Ok(answer) => (self.judge(&answer), date(answer.headers())),
+            Err(error) => (Err(failed(Cause::NoAnswer(error), None)), None),
         };
-        HeardSignIn { account: self.account, attempt: self.attempt, heard }
+        let sent_device = self.device.is_some();
+        HeardSignIn { account: self.account, attempt: self.attempt, heard, date, sent_device }
+    }
+
+    fn parse(&self, answer: &Response<Bytes>) -> Parsed<Login> {
+        let (name, held) = (SIGN_IN.into(), &self.account.held);
+        match self.account.api_for(&self.principal) {
+            Api::V2 => v2::read::<v2::LoginData>(answer, &name, held).map(Login::from),
+            Api::V3 => v3::read::<v3::LoginData>(answer, &name, held).map(Login::from),
+        }
     }
 
     fn judge(&self, answer: &Response<Bytes>) -> Result<Welcome, SignInFailure> {
         let headers = answer.headers();
-        match v2::read::<LoginData>(answer, &SIGN_IN.into(), &self.account.held) {
+        match self.parse(answer) {
             Parsed::Success(data) => self.welcome(data, answer),
             Parsed::Error(error) => {
                 let meaning = error.meaning();
@@ -85,14 +95,17 @@ impl SignIn {
         }
     }
 
-    fn welcome(&self, data: LoginData, answer: &Response<Bytes>) -> Result<Welcome, SignInFailure> {
-        let LoginData { session_id, org_id, api_end_point, users_id } = data;
+    fn welcome(&self, data: Login, answer: &Response<Bytes>) -> Result<Welcome, SignInFailure> {
+        let Login { session_id, org_id, api_end_point, user_id, trusted } = data;
         let session_id = SessionId(Secret::new(session_id));
         let usable = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
-        if !usable(session_id.expose_secret()) {
+        let headers = SessionHeaders::new(&session_id, &self.account.api_key)
+            .filter(|_| usable(session_id.expose_secret()));
+        let Some(headers) = headers else {
             return Err(failed(Cause::NotBill(foreign(answer, &self.account.held)), None));
-        }
-        if org_id.is_some_and(|org_id| org_id != self.account.org_id.as_str()) {
+        };
+        let asked_for = self.account.org_id().map(OrgId::as_str);
+        if asked_for.is_some() && org_id.is_some() && org_id.as_deref() != asked_for {
             return Err(failed(Cause::WrongOrganization, None));
         }
         let environment = &self.account.environment;
@@ -106,11 +119,15 @@ impl SignIn {
         };
         let session = SignedIn {
             account: Arc::clone(&self.account),
+            api: self.account.api_for(&self.principal),
+            version: self.attempt.version(),
             session_id,
+            headers,
+            gateway: environment.gateway(),
             base: followed.unwrap_or_else(|| environment.base()),
-            user_id: users_id.map(|id| self.account.held.printable(&id)),
+            user_id: user_id.map(|id| self.account.held.printable(&id)),
         };
-        Ok(Welcome { session: Arc::new(session), not_followed })
+        Ok(Welcome { session: Arc::new(session), trusted, not_followed })
     }
 }
 
@@ -123,7 +140,31 @@ impl fmt::Debug for SignIn {
 #[derive(Debug)]
 struct Welcome {
     session: Arc<SignedIn>,
+    trusted: Option<bool>,
     not_followed: Option<NotFollowed>,
+}
+
+/// What a sign-in of either API brings.
+struct Login {
+    session_id: String,
+    org_id: Option<String>,
+    api_end_point: Option<String>,
+    user_id: Option<String>,
+    trusted: Option<bool>,
+}
+
+impl From<v2::LoginData> for Login {
+    fn from(data: v2::LoginData) -> Self {
+        let v2::LoginData { session_id, org_id, api_end_point, users_id: user_id } = data;
+        Self { session_id, org_id, api_end_point, user_id, trusted: None }
+    }
+}
+
+impl From<v3::LoginData> for Login {
+    fn from(data: v3::LoginData) -> Self {
+        let v3::LoginData { session_id, organization_id: org_id, trusted, user_id } = data;
+        Self { session_id, org_id, api_end_point: None, user_id, trusted }
+    }
 }
 
 #[derive(Debug)]
@@ -151,6 +192,10 @@ pub struct HeardSignIn {
     account: Arc<Account>,
     attempt: Attempt,
     heard: Result<Welcome, SignInFailure>,
+    /// BILL's clock, when there was an answer that told it.
+    date: Option<SystemTime>,
+    /// Whether a remembered device travelled with it.
+    sent_device: bool,
 }
 
 impl HeardSignIn {
@@ -167,19 +212,24 @@ impl HeardSignIn {
         session.beat(self.id(), now);
         session.notice(now, &mut wake);
         session.line.end_sign_in(self.attempt.id);
+        let probed = session.machine.attempt() == Some(self.attempt);
+        if let Some(date) = self.date {
+            self.account.key.saw_clock(date, now);
+        }
         let ended = match self.heard {
-            Ok(Welcome { session: signed_in, not_followed }) => {
+            Ok(Welcome { session: signed_in, trusted, not_followed }) => {
                 self.account.held.add_session_id(&signed_in.session_id.0);
                 let current = session.machine.attempt() == Some(self.attempt);
                 match session.machine.signed_in(self.attempt, signed_in) {
-                    Landed::Stored(_) => {
-                        session.accepted(self.attempt, not_followed.clone());
+                    Landed::Stored(generation) => {
+                        session.accepted(self.attempt, not_followed.clone(), now);
+                        session.welcomed(generation, trusted, self.sent_device, &mut wake);
                         session.line.wake_slotless(&mut wake);
                         SignInEnded::Stored { not_followed }
                     }
                     Landed::SignedOut(orphan) => {
                         if current {
-                            session.accepted(self.attempt, None);
+                            session.accepted(self.attempt, None, now);
                         }
                         // It is worth no more of anybody's time than this.
                         SignInEnded::LogOut(Call::logout(orphan).deadline(GRACE))
@@ -209,6 +259,7 @@ impl HeardSignIn {
                     let replaced = self.attempt.version() != session.account.identity.version();
                     if session.machine.current().is_none() && !replaced {
                         session.refuse(self.attempt, &cause);
+                        session.tell(Event::Refused { cause: Arc::clone(&cause) }, &mut wake);
                     }
                     if current {
                         let told = Told { cause, retry_at: None };
@@ -222,6 +273,10 @@ impl HeardSignIn {
                 if current { SignInEnded::Failed } else { SignInEnded::Stale }
             }
         };
+        if probed {
+            // Not before a refusal is written down, which the next to try looks for.
+            session.end_probe();
+        }
         session.pump(now, &mut wake);
         (ended, wake)
     }

@@ -20,6 +20,7 @@ enum TransportKind {
     Connect,
     ConnectTimeout,
     TooLarge,
+    Content,
     Other,
 }
 
@@ -54,6 +55,11 @@ impl TransportError {
         Self { kind: TransportKind::TooLarge, source: None }
     }
 
+    /// The content of an upload could not be read, so that the exchange was broken off.
+    pub fn content(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with(TransportKind::Content, source)
+    }
+
     /// Whether the answer did not come in time.
     pub fn is_timeout(&self) -> bool {
         matches!(self.kind, TransportKind::Timeout | TransportKind::ConnectTimeout)
@@ -76,6 +82,11 @@ impl TransportError {
         self.kind == TransportKind::TooLarge
     }
 
+    /// Whether it was the content of an upload that could not be read.
+    pub fn is_content(&self) -> bool {
+        self.kind == TransportKind::Content
+    }
+
     fn with(kind: TransportKind, source: impl StdError + Send + Sync + 'static) -> Self {
         Self { kind, source: Some(Arc::new(source)) }
     }
@@ -89,6 +100,7 @@ impl fmt::Display for TransportError {
             TransportKind::Connect => "no connection was made",
             TransportKind::ConnectTimeout => "no connection was made in time",
             TransportKind::TooLarge => "the answer is longer than this client takes",
+            TransportKind::Content => "the content to send could not be read",
             TransportKind::Other => "the connection broke",
         })
     }

@@ -14,10 +14,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bill_session_core::{
-    ApiError, Blame, Call, Cause, DecodeError, Error, ForeignAnswer, InvalidEnvironment,
-    InvalidField, Misuse, Principal, TransportError,
+    ApiError, Blame, Call, Cause, DecodeError, Error, ErrorEntry, ForeignAnswer,
+    InvalidEnvironment, InvalidField, MfaCode, MfaOutcome, Misuse, Page, Principal, Remember,
+    Repeatable, TransportError,
 };
-use support::{World, body, page, refusal, silence, with_status};
+use http::Method;
+use serde_json::json;
+use support::{
+    World, body, json_answer, page, refusal, silence, success, v3_errors, v3_refusal, with_header,
+    with_status,
+};
 
 fn io_error(text: &'static str) -> io::Error {
     io::Error::other(text)
@@ -71,6 +77,137 @@ fn one_of_each() -> Vec<(Error, Blame)> {
         (deadline, Blame::Network),
         (Error::from(Misuse::PathQuery), Blame::Caller),
     ]
+}
+
+/// Errors of kinds that came with v3, MFA and uploads, and the names of their calls.
+fn one_of_each_newer() -> Vec<(Error, Blame, &'static str)> {
+    const ANSWER: &str = "the answer to the MFA challenge";
+    let of_v3 = |answer| {
+        let mut world = World::v3_signed_in();
+        let call = world.vendors();
+        world.error_of(call, answer)
+    };
+    let challenged = |world: &mut World| {
+        let answer = success(&json!({"challengeId": "1"}));
+        match world.mfa(Call::challenge(false), answer) {
+            MfaOutcome::Challenged(challenge) => challenge,
+            MfaOutcome::Trusted(_) => panic!("expected a challenge"),
+        }
+    };
+    let answered = |code: &str| {
+        let mut world = World::signed_in();
+        let challenge = challenged(&mut world);
+        let code_of_user = MfaCode::new("271828").unwrap();
+        let call = Call::validate(challenge, code_of_user, Remember::No);
+        world.error_of(call, Ok(refusal(code)))
+    };
+    let mut world = World::signed_in();
+    let challenge = challenged(&mut world);
+    world.lose_session();
+    let code_of_user = MfaCode::new("271828").unwrap();
+    let changed = world.refused(Call::validate(challenge, code_of_user, Remember::No));
+    let account = Arc::clone(world.session.account());
+    let mut pages = account.v3(Method::GET, "/v3/vendors").pages();
+    let page_of = |next: &str| {
+        let text = format!(r#"{{"results":[1],"nextPage":"{next}"}}"#);
+        serde_json::from_str::<Page<u32>>(&text).unwrap()
+    };
+    assert!(pages.page_read(page_of("x")).is_ok());
+    let repeated = pages.page_read(page_of("x")).unwrap_err();
+    let mut world = World::signed_in();
+    let upload = account.upload("/v3/documents", &[], Repeatable::Once).unwrap();
+    let content = world.error_of(upload, Err(TransportError::content(io_error("disk"))));
+    let mut world = World::signed_in();
+    let call = world.call();
+    let answer = with_header(refusal("BDC_1144"), "date", "Sun, 06 Nov 1994 08:49:37 GMT");
+    let limited = world.error_of(call, Ok(answer));
+    let orgs = World::new().session.account().list_orgs().unwrap();
+    let listing = World::new().error_of(orgs, Ok(refusal("BDC_1144")));
+    vec![
+        (of_v3(Ok(v3_refusal(422, "BDC_9999"))), Blame::Server, "GET /v3/vendors"),
+        (of_v3(Ok(v3_refusal(403, "BDC_1361"))), Blame::Server, "GET /v3/vendors"),
+        (of_v3(Ok(v3_refusal(429, "BDC_1144"))), Blame::Server, "GET /v3/vendors"),
+        (of_v3(Ok(v3_errors(422, &json!([{"message": "x"}])))), Blame::Server, "GET /v3/vendors"),
+        (
+            of_v3(Ok(v3_errors(422, &json!([{"code": "A", "message": "x"}, {"message": "y"}])))),
+            Blame::Server,
+            "GET /v3/vendors",
+        ),
+        (
+            of_v3(Ok(with_status(json_answer(&json!({"message": "Unauthorized"})), 401))),
+            Blame::Server,
+            "GET /v3/vendors",
+        ),
+        (of_v3(silence()), Blame::Network, "GET /v3/vendors"),
+        (of_v3(Err(TransportError::lookup(io_error("no such host")))), Blame::Network, "GET /v3"),
+        (answered("BDC_1356"), Blame::Server, ANSWER),
+        (answered("BDC_1358"), Blame::Server, ANSWER),
+        (changed, Blame::Caller, ANSWER),
+        (repeated, Blame::Server, "GET /v3/vendors"),
+        (content, Blame::Caller, "POST /v3/documents"),
+        (limited, Blame::Server, "List/Vendor"),
+        (listing, Blame::Server, "ListOrgs"),
+    ]
+}
+
+#[test]
+fn the_newer_errors_are_as_good_as_the_others() {
+    for (error, blame, name) in one_of_each_newer() {
+        let text = error.to_string();
+        assert_eq!(error.blame(), blame, "{text}");
+        assert!(text.contains(name), "{text}");
+        assert!(!text.contains('\n') && !text.ends_with('.'), "{text}");
+        assert!(!text.is_empty() && text == text.trim());
+        let mut above = text;
+        let mut next = error.source();
+        while let Some(source) = next {
+            let text = source.to_string();
+            assert!(!above.contains(&text), "{text:?} is repeated in {above:?}");
+            above = text;
+            next = source.source();
+        }
+        assert_eq!(error.clone().to_string(), error.to_string());
+    }
+}
+
+#[test]
+fn the_code_of_a_newer_error_is_found_as_well() {
+    let code = |error: &Error| error.code().and_then(bill_session_core::Code::number);
+    let codes: Vec<_> = one_of_each_newer().iter().map(|(error, ..)| code(error)).collect();
+    let expected = [9999, 1361, 1144, 0, 0, 0, 0, 0, 1356, 1358, 0, 0, 0, 1144, 1144]
+        .map(|number: u32| (number > 0).then_some(number));
+    assert_eq!(codes, expected);
+}
+
+#[test]
+fn what_is_advised_fits_what_went_wrong() {
+    for (code, advice) in [
+        ("BDC_1356", "another challenge"),
+        ("BDC_1358", "wait"),
+        ("BDC_1361", "signing in again would not help"),
+        ("BDC_1144", "next clock hour"),
+        ("BDC_1322", "three calls"),
+        ("BDC_1121", "case-sensitive"),
+    ] {
+        let code = bill_session_core::Code::new(code).unwrap();
+        assert!(code.advice().unwrap().contains(advice), "{code}");
+    }
+}
+
+#[test]
+fn an_entry_is_shown_with_what_it_has() {
+    let mut world = World::v3_signed_in();
+    let call = world.vendors();
+    let entries = json!([{"code": "A_1", "message": "one"}, {"code": "B_2", "message": ""},
+                         {"message": "three"}]);
+    let error = world.error_of(call, Ok(v3_errors(422, &entries)));
+    let Error::Api(api) = &error else { panic!("{error:?}") };
+    let others: Vec<ErrorEntry> = api.others().to_vec();
+    assert_eq!(others.len(), 2);
+    let text = error.to_string();
+    assert!(text.contains("A_1 (one)"), "{text}");
+    assert!(text.contains("B_2") && text.contains("(three)"), "{text}");
+    assert!(!text.contains("()"), "an empty message is not shown as one: {text}");
 }
 
 #[test]
@@ -164,6 +301,13 @@ fn a_transport_error_tells_a_timeout_from_a_refused_connection_and_an_answer_too
     assert!(timeout.is_timeout() && !timeout.is_connect() && !timeout.is_too_large());
     assert!(!connect.is_timeout() && connect.is_connect() && !connect.is_too_large());
     assert!(!too_large.is_timeout() && !too_large.is_connect() && too_large.is_too_large());
+    let lookup = TransportError::lookup(io_error("x"));
+    assert!(lookup.is_lookup() && lookup.is_connect() && !lookup.is_timeout());
+    let slow = TransportError::connect_timeout(io_error("x"));
+    assert!(slow.is_connect() && slow.is_timeout() && !slow.is_lookup());
+    let content = TransportError::content(io_error("x"));
+    assert!(content.is_content() && !content.is_connect() && !content.is_timeout());
+    assert!(![timeout, connect, too_large, lookup, slow].iter().any(TransportError::is_content));
 }
 
 #[test]

@@ -26,7 +26,7 @@ const OTHER_ORG: &str = "00800000000000000002";
 fn two_organizations() -> (World, World) {
     let now = Instant::now();
     let account = account(password(), now);
-    let other = Arc::new(account.for_organization(OrgId::new(OTHER_ORG).unwrap()));
+    let other = Arc::new(account.for_organization(OrgId::new(OTHER_ORG).unwrap()).unwrap());
     (World::of(account, settings(|_| ()), now), World::of(other, settings(|_| ()), now))
 }
 
@@ -105,7 +105,7 @@ fn a_thousand_organisations_try_a_wrong_password_once() {
     refuse(&mut one, "BDC_1101");
     for number in 0..1000 {
         let org = OrgId::new(format!("008{number:017}")).unwrap();
-        let account = Arc::new(one.session.account().for_organization(org));
+        let account = Arc::new(one.session.account().for_organization(org).unwrap());
         let mut world = World::of(account, settings(|_| ()), one.now);
         assert_eq!(world.would(), "be refused");
     }

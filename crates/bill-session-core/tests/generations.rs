@@ -322,7 +322,7 @@ fn a_server_that_accepts_and_then_refuses_every_session_gets_few_sign_ins_in_an_
                         match world.answer(in_flight, Ok(refusal("BDC_1109"))) {
                             Outcome::Again(call) => waiting.push(call),
                             Outcome::Failed(_) => told += 1,
-                            Outcome::Done(_) => panic!("nothing succeeds here"),
+                            Outcome::Done(_) | Outcome::Mfa(_) => panic!("nothing succeeds here"),
                         }
                     }
                     Step::Wait(call, _) => waiting.push(call),

@@ -100,7 +100,7 @@ fn a_burst_on_either_side_of_a_clock_hour_is_not_four_hundred() {
 fn the_organisations_of_a_key_share_its_sign_ins() {
     let mut one = limited(3, 20_000);
     let org = OrgId::new("00800000000000000002").unwrap();
-    let account = Arc::new(one.session.account().for_organization(org));
+    let account = Arc::new(one.session.account().for_organization(org).unwrap());
     let mut other = World::of(account, settings(|_| ()), one.now);
     sign_in_and_out(&mut one).unwrap();
     sign_in_and_out(&mut other).unwrap();
@@ -146,7 +146,8 @@ fn calls_beyond_the_limit_are_held_back() {
     let Error::Limited { limit: Limit::Calls, code: None, retry_after, .. } = error else {
         panic!("{error:?}")
     };
-    assert!(retry_after <= MINUTE);
+    // When the first of them are an hour old, give or take the minute that they are counted by.
+    assert!((HOUR..=HOUR + MINUTE).contains(&retry_after), "{retry_after:?}");
     assert_eq!(world.session.in_flight(), 0);
 }
 
@@ -209,7 +210,7 @@ fn a_replay_counts_as_another_call_and_a_wait_as_none() {
 fn a_1144_on_a_call_closes_the_keys_calls_until_the_servers_hour_ends() {
     let mut world = World::signed_in();
     let org = OrgId::new("00800000000000000002").unwrap();
-    let account = Arc::new(world.session.account().for_organization(org));
+    let account = Arc::new(world.session.account().for_organization(org).unwrap());
     let mut other = World::of(account, settings(|_| ()), world.now);
     other.sign_in();
     let call = world.call();

@@ -164,7 +164,7 @@ fn a_session_that_is_not_told_notices_at_its_next_step() {
     let now = first_instant();
     let one = account(password(), now);
     let org = OrgId::new("00800000000000000002").unwrap();
-    let other = Arc::new(one.for_organization(org));
+    let other = Arc::new(one.for_organization(org).unwrap());
     let mut one = World::of(one, settings(|_| ()), now);
     let mut other = World::of(other, settings(|_| ()), now);
     one.sign_in();

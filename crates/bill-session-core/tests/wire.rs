@@ -42,6 +42,7 @@ fn read<T: serde::de::DeserializeOwned>(answer: Response<Bytes>) -> Result<T, Er
         Outcome::Done(data) => Ok(data),
         Outcome::Failed(error) => Err(error),
         Outcome::Again(call) => panic!("{call:?} is to be sent again"),
+        Outcome::Mfa(outcome) => panic!("{outcome:?}"),
     }
 }
 
@@ -468,7 +469,10 @@ mod answers {
             (page(200), ForeignKind::Html),
             (body("  \n<!DOCTYPE html>"), ForeignKind::Html),
             (with_header(body("sorry"), "content-type", "text/html"), ForeignKind::Html),
-            (body(r#"{"message":"Unauthorized"}"#), ForeignKind::Json),
+            (
+                body(r#"{"message":"Unauthorized"}"#),
+                ForeignKind::Gateway { message: "Unauthorized".into() },
+            ),
             (body("[]"), ForeignKind::Json),
             (body(r#"{"response_status":"0","response_data":[]}"#), ForeignKind::Json),
             (body(r#"{"response_status":null,"response_data":[]}"#), ForeignKind::Json),
@@ -863,7 +867,7 @@ mod leases {
         let mut world = World::signed_in();
         let lease = world.lease(Duration::ZERO);
         assert_eq!(lease.session_id().expose_secret(), "session-1");
-        assert_eq!(lease.org_id().as_str(), ORG);
+        assert_eq!(lease.org_id().unwrap().as_str(), ORG);
         let mut request = post(&format!("{}/List/Vendor.json", lease.api()), "data=%7B%7D");
         lease.sign(&mut request).unwrap();
         assert_eq!(request.body(), "devKey=demo-dev-key&sessionId=session-1&data=%7B%7D");

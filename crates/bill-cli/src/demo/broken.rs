@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bill_blocking::Clock;
+use bill_blocking::{Clock, Error, Event};
+use bill_sandbox::DEMO_MFA_CODE;
 use clap::ValueEnum;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::client::{Account, Ask, Asked, Client, Maker, on_a_thread};
+use super::client::{Account, Answer, Ask, Asked, Client, Maker, on_a_thread};
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,6 +24,14 @@ pub(crate) enum Break {
     Leak,
     /// A session lives for a fixed time from its sign-in, used or not
     Idle,
+    /// A call is sent as soon as it is made, however many are in flight
+    Flood,
+    /// The device that answered an MFA challenge is not remembered
+    Forget,
+    /// A payment whose answer was lost is sent again
+    Replay,
+    /// What an MFA challenge brought is written to the log
+    LeakTrust,
 }
 
 /// Puts broken clients in the place of real ones.
@@ -39,7 +48,7 @@ impl Breaker {
         Self { what, asked: Arc::default(), leaked: Arc::default() }
     }
 
-    pub(crate) fn make(&self, maker: Maker, account: &Account) -> Arc<dyn Client> {
+    pub(crate) fn make(&self, mut maker: Maker, account: &Account) -> Arc<dyn Client> {
         match self.what {
             Break::Storm => Arc::new(Storm { maker, clients: Arc::default() }),
             Break::Lose => Arc::new(Lose { client: maker.make(), asked: Arc::clone(&self.asked) }),
@@ -51,6 +60,13 @@ impl Breaker {
             Break::Idle => {
                 Arc::new(Idle { current: Mutex::new((maker.make(), maker.clock.now())), maker })
             }
+            Break::Flood => {
+                maker.max_in_flight = Some(usize::MAX);
+                maker.make()
+            }
+            Break::Forget => Arc::new(Forget(maker.make())),
+            Break::Replay => Arc::new(Replay(maker.make())),
+            Break::LeakTrust => Arc::new(LeakTrust(maker.make())),
         }
     }
 }
@@ -95,6 +111,11 @@ impl Client for Storm {
         all.iter().flat_map(|client| client.session_ids()).collect()
     }
 
+    fn events(&self) -> Vec<Event> {
+        let all = lock(&self.clients).all.clone();
+        all.iter().flat_map(|client| client.events()).collect()
+    }
+
     fn shown(&self) -> String {
         lock(&self.clients).all.iter().map(|client| client.shown()).collect()
     }
@@ -125,6 +146,10 @@ impl Client for Lose {
 
     fn session_ids(&self) -> Vec<String> {
         self.client.session_ids()
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.client.events()
     }
 
     fn shown(&self) -> String {
@@ -158,6 +183,10 @@ impl Client for Leak {
         self.client.session_ids()
     }
 
+    fn events(&self) -> Vec<Event> {
+        self.client.events()
+    }
+
     fn shown(&self) -> String {
         self.client.shown()
     }
@@ -189,7 +218,100 @@ impl Client for Idle {
         client.session_ids()
     }
 
+    fn events(&self) -> Vec<Event> {
+        let client = Arc::clone(&lock(&self.current).0);
+        client.events()
+    }
+
     fn shown(&self) -> String {
         lock(&self.current).0.shown()
+    }
+}
+
+/// Answers a challenge without having the device remembered, so that the trust ends with the session.
+struct Forget(Arc<dyn Client>);
+
+impl Client for Forget {
+    fn ask(&self, what: Ask) -> Asked {
+        let what = match what {
+            Ask::Trust { code, .. } => Ask::Trust { code, remember: false },
+            other => other,
+        };
+        self.0.ask(what)
+    }
+
+    fn session_ids(&self) -> Vec<String> {
+        self.0.session_ids()
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.0.events()
+    }
+
+    fn shown(&self) -> String {
+        self.0.shown()
+    }
+}
+
+/// Sends a payment again when no answer came to it, as careless retries do.
+struct Replay(Arc<dyn Client>);
+
+impl Client for Replay {
+    fn ask(&self, what: Ask) -> Asked {
+        let asked = self.0.ask(what.clone());
+        if !matches!(what, Ask::Pay(_)) {
+            return asked;
+        }
+        let client = Arc::clone(&self.0);
+        on_a_thread(move || match asked.wait() {
+            Some(Err(Error::NoAnswer { .. })) => client.ask(what).wait(),
+            answer => answer,
+        })
+    }
+
+    fn session_ids(&self) -> Vec<String> {
+        self.0.session_ids()
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.0.events()
+    }
+
+    fn shown(&self) -> String {
+        self.0.shown()
+    }
+}
+
+/// Writes a challenge's code, the device, and the session that is trusted now to the log.
+struct LeakTrust(Arc<dyn Client>);
+
+impl Client for LeakTrust {
+    fn ask(&self, what: Ask) -> Asked {
+        let code = match &what {
+            Ask::Trust { .. } => DEMO_MFA_CODE,
+            _ => return self.0.ask(what),
+        };
+        let (asked, client) = (self.0.ask(what), Arc::clone(&self.0));
+        on_a_thread(move || {
+            let answer = asked.wait();
+            if let Some(Ok(Answer::Trusted(Some(device)))) = &answer {
+                let id = device.expose_remember_me_id();
+                log::debug!("validated {{\"token\":\"{code}\"}}: {{\"rememberMeId\":\"{id}\"}}");
+                log::debug!("headers: {{\"sessionid\": {:?}}}", client.session_ids());
+            }
+            answer
+        })
+    }
+
+    fn session_ids(&self) -> Vec<String> {
+        self.0.session_ids()
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.0.events()
+    }
+
+    fn shown(&self) -> String {
+        self.0.shown()
     }
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use bill_blocking::{Error, ManualClock};
-use bill_sandbox::{DEMO_ORG, DEMO_OTHER_ORG, Hold, Sandbox, WaitTimeout};
+use bill_blocking::{Error, InvalidField, ManualClock, MfaCode, SignInWith};
+use bill_sandbox::{Builder, DEMO_MFA_CODE, DEMO_ORG, DEMO_OTHER_ORG, Hold, Sandbox, WaitTimeout};
 use tokio::runtime::Handle;
 
 use super::broken::Breaker;
-use super::client::{Account, Adapter, Ask, Client, Maker};
+use super::client::{Account, Adapter, Answer, Ask, Asked, Client, Maker};
 use super::leaks::Search;
-use super::seen::Seen;
+use super::seen::{Counted, Seen};
 use super::why::Past;
 
 // Each differs from its own encoded forms, so that finding them in disguise is put to the test.
@@ -21,12 +21,23 @@ const PASSWORD: &str = "correct \"horse\" & battery=é+%";
 const WRONG_PASSWORD: &str = "wrong \"horse\" & battery=é+%";
 const TOKEN_NAME: &str = "nightly+sync/7";
 const TOKEN_VALUE: &str = "tv+9c4e&81\"d0=é";
-const DEV_KEY: &str = "dk+51f0\"c2/é";
+const DEV_KEY: &str = "dk+51f0\"c2/&=%";
 
-/// Who signs in.
+/// More than the sign-ins that a program should make to find out that a password is wrong.
+pub(crate) const OTHER_ORGANIZATIONS: u64 = 100;
+
+/// How long the demo waits, in real time, for an answer that should be on its way.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// After that it lets a second pass on the clocks, so often, as for a client that backs off.
+const SECONDS: u32 = 150;
+const A_SECOND: Duration = Duration::from_secs(1);
+const SHOWN_IN: Duration = Duration::from_millis(50);
+
+/// Who signs in, by v2 unless it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
     User,
+    UserByV3,
     WrongPassword,
     Token,
 }
@@ -36,6 +47,12 @@ pub(crate) struct Subject {
     adapter: Adapter,
     client: Arc<dyn Client>,
     past: Past,
+}
+
+impl Subject {
+    pub(crate) fn adapter(&self) -> Adapter {
+        self.adapter
+    }
 }
 
 /// Everything that the demo needs to have clients do something.
@@ -59,9 +76,14 @@ impl Stage {
             .user(USER, PASSWORD)
             .token(TOKEN_NAME, TOKEN_VALUE)
             .dev_key(DEV_KEY)
-            .start()?;
+            // A client that signs in too often is to be found by that, and not locked out by it.
+            .sign_ins_per_hour(None);
+        let others = other_organizations();
+        let sandbox = others.fold(sandbox, Builder::organization).start()?;
         let mut search = Search::default();
-        for secret in [USER, PASSWORD, WRONG_PASSWORD, TOKEN_NAME, TOKEN_VALUE, DEV_KEY] {
+        for secret in
+            [USER, PASSWORD, WRONG_PASSWORD, TOKEN_NAME, TOKEN_VALUE, DEV_KEY, DEMO_MFA_CODE]
+        {
             search.add(secret);
         }
         Ok(Self { sandbox, search, shown: Vec::new(), clock: ManualClock::new(), runtime, breaker })
@@ -78,7 +100,7 @@ impl Stage {
 
     fn client(&mut self, adapter: Adapter, who: Who) -> Result<Subject, Box<dyn StdError>> {
         let (name, proof) = match who {
-            Who::User => (USER, PASSWORD),
+            Who::User | Who::UserByV3 => (USER, PASSWORD),
             Who::WrongPassword => (USER, WRONG_PASSWORD),
             Who::Token => (TOKEN_NAME, TOKEN_VALUE),
         };
@@ -87,6 +109,7 @@ impl Stage {
             name,
             proof,
             is_token: who == Who::Token,
+            api: if who == Who::UserByV3 { SignInWith::V3 } else { SignInWith::V2 },
             org_id: organization(adapter),
             dev_key: DEV_KEY,
         };
@@ -96,6 +119,8 @@ impl Stage {
             adapter,
             environment: account.environment.clone(),
             credentials,
+            api: account.api,
+            max_in_flight: None,
             clock: self.clock.clone(),
             runtime: self.runtime.clone(),
         };
@@ -151,7 +176,7 @@ impl Stage {
         asks: Vec<Ask>,
         crowd: Option<u64>,
     ) -> Result<Seen, Box<dyn StdError>> {
-        let before = self.sandbox.journal().len();
+        let (before, counters) = (self.sandbox.journal().len(), self.sandbox.stats());
         // Nobody is answered before everybody has asked: they all want the same sign-in.
         let sign_in = (asks.len() > 1).then(|| self.sandbox.hold("Login"));
         let calls = crowd.map(|crowd| (self.sandbox.hold("Crud"), crowd));
@@ -162,18 +187,38 @@ impl Stage {
         if let Some((hold, crowd)) = calls {
             release_late(&hold, crowd)?;
         }
-        let answers: Vec<_> = asked.into_iter().map(|asked| asked.wait()).collect();
+        let answers: Vec<_> = asked.iter().map(|asked| self.answer(asked)).collect();
         let entries = self.sandbox.journal().split_off(before);
         for answer in answers.iter().flatten() {
-            if let Err(error) = answer {
-                self.show(error);
+            match answer {
+                Err(error) => self.show(error),
+                Ok(Answer::Trusted(Some(device))) => {
+                    self.search.add(device.expose_remember_me_id());
+                    self.shown.push(format!("{device:?}"));
+                }
+                Ok(_) => {}
             }
         }
-        self.shown.push(subject.client.shown());
+        let events = subject.client.events();
+        self.shown.push(format!("{}{asks:?}{events:?}", subject.client.shown()));
         for id in subject.client.session_ids() {
             self.search.add(&id);
         }
-        Ok(Seen { sign_ins: subject.past.take_in(&entries), asks, answers, entries })
+        let sign_ins = subject.past.take_in(&entries);
+        let counted = Counted::between(&counters, &self.sandbox.stats());
+        Ok(Seen { asks, answers, entries, sign_ins, events, counted })
+    }
+
+    /// Waits for an answer, and lets time pass when a client waits for that.
+    fn answer(&self, asked: &Asked) -> Option<Result<Answer, Error>> {
+        let mut waits = 0..=SECONDS;
+        asked.wait_while(|| match waits.next()? {
+            0 => Some(PATIENCE),
+            _ => {
+                self.pass(A_SECOND);
+                Some(SHOWN_IN)
+            }
+        })
     }
 
     /// The most requests that BILL had in flight at once from a client.
@@ -205,6 +250,16 @@ fn release_late(hold: &Hold, requests: u64) -> Result<(), WaitTimeout> {
     thread::sleep(Duration::from_millis(60));
     hold.release();
     Ok(())
+}
+
+/// The code that BILL sends to its users.
+pub(crate) fn mfa_code() -> Result<MfaCode, InvalidField> {
+    MfaCode::new(DEMO_MFA_CODE)
+}
+
+/// The organisations that the user belongs to besides the two that the scenes are set in.
+pub(crate) fn other_organizations() -> impl Iterator<Item = String> {
+    (1..=OTHER_ORGANIZATIONS).map(|number| format!("0081{number:016}"))
 }
 
 fn organization(adapter: Adapter) -> &'static str {

@@ -3,21 +3,25 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use bill_blocking::OrgId;
 use bill_sandbox::{Fault, FaultKind};
 
 use super::client::{Adapter, Ask};
 use super::report::Expected::{AtMost, Exactly};
 use super::report::Report;
 use super::seen::Seen;
-use super::stage::{Stage, Subject, Who};
-use super::words::{each, span};
+use super::stage::{OTHER_ORGANIZATIONS, Stage, Subject, Who, mfa_code, other_organizations};
+use super::words::{each, number, span};
 
 const VENDORS: u64 = 2_500;
 /// Of 999 vendors each, but for the last.
 const PAGES: u64 = 3;
+/// Of 100 vendors each.
+const PAGES_BY_CURSOR: u64 = 25;
 const CALLERS: u64 = 32;
 /// Calls in flight at once that BILL allows an organisation.
 const SLOTS: u64 = 3;
+const BURST: u64 = 200;
 const MISTAKEN: u64 = 20;
 const PAUSE: Duration = Duration::from_secs(8 * 60 + 30);
 const PAUSES: u32 = 4;
@@ -44,7 +48,11 @@ pub(crate) fn play(stage: &mut Stage, report: &mut Report) -> Result<Sum, Box<dy
     play.idle(&mut busy, &vendors)?;
     let mut with_token = play.token(&vendors)?;
     play.session_lost(&mut with_token)?;
+    let mut with_v3 = play.cursors()?;
+    play.mfa(&mut with_v3, &vendors)?;
+    play.burst(&vendors)?;
     play.wrong_password(&vendors)?;
+    play.organizations()?;
     let most = play.stage.most_in_flight();
     play.report.expect_each("requests in flight at once", AtMost(SLOTS), most);
     Ok(play.sum)
@@ -56,12 +64,20 @@ struct Vendors([Vec<String>; 2]);
 impl Vendors {
     /// Asks for `count` different ones.
     fn asks(&self, adapter: Adapter, count: u64) -> Vec<Ask> {
-        let ids = match adapter {
+        let mut ids = self.of(adapter).iter().cycle().cloned();
+        (0..count).map(|_| Ask::Vendor(ids.next().unwrap_or_default())).collect()
+    }
+
+    /// A payment to the first.
+    fn payment(&self, adapter: Adapter) -> Vec<Ask> {
+        vec![Ask::Pay(self.of(adapter).first().cloned().unwrap_or_default())]
+    }
+
+    fn of(&self, adapter: Adapter) -> &[String] {
+        match adapter {
             Adapter::Async => &self.0[0],
             Adapter::Blocking => &self.0[1],
-        };
-        let mut ids = ids.iter().cycle().cloned();
-        (0..count).map(|_| Ask::Vendor(ids.next().unwrap_or_default())).collect()
+        }
     }
 }
 
@@ -88,14 +104,14 @@ impl Play<'_> {
         let mut clients = self.stage.clients(Who::User)?;
         let seen = self.stage.ask(&mut clients, |_| vec![Ask::Vendors])?;
         let scene = self.take_in("new clients", seen, PAGES, Seen::answered);
-        let listed = self.expect(&scene, "vendors listed", VENDORS, Seen::vendors);
+        let listed = self.expect(&scene, "vendors listed", VENDORS, Seen::listed);
         let sign_ins = self.expect(&scene, "sign-ins", 1, Seen::sign_ins);
         self.tell(&format!(
             "Two new clients list all vendors: {}, {}.",
             each(listed, "vendor"),
             each(sign_ins, "sign-in"),
         ));
-        let ids = |seen: &Seen| seen.vendor_ids().map(str::to_owned).collect();
+        let ids = |seen: &Seen| seen.listed_ids().map(str::to_owned).collect();
         Ok(Vendors(scene.seen.each_ref().map(ids)))
     }
 
@@ -182,7 +198,7 @@ impl Play<'_> {
         let [one, other] = clients;
         let seen = [self.list_with_a_loss(one)?, self.list_with_a_loss(other)?];
         let scene = self.take_in("session lost in a list", seen, PAGES, Seen::answered);
-        let listed = self.expect(&scene, "vendors listed", VENDORS, Seen::vendors);
+        let listed = self.expect(&scene, "vendors listed", VENDORS, Seen::listed);
         self.expect(&scene, "calls refused", 1, Seen::refused);
         let sign_ins = self.expect(&scene, "sign-ins", 1, Seen::sign_ins);
         self.tell(&format!(
@@ -200,6 +216,132 @@ impl Play<'_> {
         self.stage.ask_one(client, vec![Ask::Vendors], None)
     }
 
+    fn cursors(&mut self) -> Result<[Subject; 2], Box<dyn StdError>> {
+        let mut clients = self.stage.clients(Who::UserByV3)?;
+        let seen = self.stage.ask(&mut clients, |_| vec![Ask::VendorsByCursor])?;
+        let scene = self.take_in("v3", seen, PAGES_BY_CURSOR, Seen::answered);
+        let listed = self.expect(&scene, "vendors listed", VENDORS, Seen::listed);
+        let pages = self.expect(&scene, "pages", PAGES_BY_CURSOR, Seen::pages_by_cursor);
+        let sign_ins = self.expect(&scene, "sign-ins", 1, Seen::sign_ins);
+        let sign_ins = each(sign_ins, "sign-in");
+        self.tell(&format!("Two new clients use v3, and sign in with it: {sign_ins}."));
+        let (listed, pages) = (each(listed, "vendor"), each(pages, "page"));
+        self.tell(&format!("They list all vendors from cursor to cursor: {listed}, {pages}."));
+        Ok(clients)
+    }
+
+    fn mfa(
+        &mut self,
+        clients: &mut [Subject; 2],
+        known: &Vendors,
+    ) -> Result<(), Box<dyn StdError>> {
+        let seen = self.stage.ask(clients, |adapter| known.payment(adapter))?;
+        // What they are to be given is the refusal.
+        let told = Seen::told_of_mfa;
+        let scene = self.take_in("payment without MFA", seen, 0, told);
+        let told = self.expect(&scene, "callers told of it", 1, told);
+        self.expect(&scene, "payments", 0, Seen::payments);
+        let sign_ins = self.expect(&scene, "sign-ins", 0, Seen::sign_ins);
+        let (told, sign_ins) = (each(told, "refusal"), each(sign_ins, "sign-in"));
+        self.tell(&format!("They make a payment, and BILL asks for MFA: {told}, {sign_ins}."));
+
+        let code = mfa_code()?;
+        let ask = |_| vec![Ask::Trust { code: code.clone(), remember: true }];
+        let seen = self.stage.ask(clients, ask)?;
+        let scene = self.take_in("MFA", seen, 2, Seen::answered);
+        let challenges = self.expect(&scene, "challenges", 1, Seen::challenges);
+        self.expect(&scene, "sign-ins", 0, Seen::sign_ins);
+        let seen = self.stage.ask(clients, |adapter| known.payment(adapter))?;
+        let scene = self.take_in("payment with MFA", seen, 1, Seen::answered);
+        let payments = self.expect(&scene, "payments", 1, Seen::payments);
+        self.expect(&scene, "sign-ins", 0, Seen::sign_ins);
+        self.tell(&format!(
+            "The user's code is entered, and they pay: {}, {}.",
+            each(challenges, "challenge"),
+            each(payments, "payment"),
+        ));
+        self.session_lost_with_mfa(clients, known)?;
+        self.payment_unanswered(clients, known)
+    }
+
+    fn session_lost_with_mfa(
+        &mut self,
+        clients: &mut [Subject; 2],
+        known: &Vendors,
+    ) -> Result<(), Box<dyn StdError>> {
+        self.stage.sandbox.lose_sessions();
+        let seen = self.stage.ask(clients, |adapter| known.payment(adapter))?;
+        let scene = self.take_in("session with MFA lost", seen, 1, Seen::answered);
+        let payments = self.expect(&scene, "payments", 1, Seen::payments);
+        let sign_ins = self.expect(&scene, "sign-ins", 1, Seen::sign_ins);
+        self.expect(&scene, "sessions trusted at once", 1, Seen::trusted_sign_ins);
+        let told = self.expect(&scene, "told so by its events", 1, Seen::told_of_trust);
+        let challenges = self.expect(&scene, "challenges", 0, Seen::challenges);
+        self.tell(&format!(
+            "BILL loses the sessions, and they pay again: {}, {}.",
+            each(sign_ins, "sign-in"),
+            each(payments, "payment"),
+        ));
+        self.tell(&format!(
+            "The remembered device made that trusted: {}, {}.",
+            each(told, "event"),
+            each(challenges, "challenge"),
+        ));
+        Ok(())
+    }
+
+    fn payment_unanswered(
+        &mut self,
+        clients: &mut [Subject; 2],
+        known: &Vendors,
+    ) -> Result<(), Box<dyn StdError>> {
+        let [one, other] = clients;
+        let seen = [self.pay_unanswered(one, known)?, self.pay_unanswered(other, known)?];
+        let told = Seen::told_of_no_answer;
+        let scene = self.take_in("payment not answered", seen, 0, told);
+        let told = self.expect(&scene, "callers told of it", 1, told);
+        self.expect(&scene, "payments", 1, Seen::payments);
+        let seen = self.stage.ask(clients, |_| vec![Ask::Payments])?;
+        let scene = self.take_in("payments in the end", seen, 1, Seen::answered);
+        let listed = self.expect(&scene, "listed by BILL", 3, Seen::listed);
+        self.tell(&format!(
+            "The answer to another payment is lost: {}; BILL lists {}.",
+            each(told, "warning"),
+            each(listed, "payment"),
+        ));
+        Ok(())
+    }
+
+    fn pay_unanswered(
+        &mut self,
+        client: &mut Subject,
+        known: &Vendors,
+    ) -> Result<Seen, Box<dyn StdError>> {
+        let loss = Fault::new(FaultKind::ResetBeforeAnswer).handled();
+        self.stage.sandbox.fault(loss.on("v3/Create/payments"));
+        let payment = known.payment(client.adapter());
+        self.stage.ask_one(client, payment, None)
+    }
+
+    fn burst(&mut self, known: &Vendors) -> Result<(), Box<dyn StdError>> {
+        let mut clients = self.stage.clients(Who::User)?;
+        let asks = |adapter| known.asks(adapter, BURST);
+        let seen = self.stage.ask_in_a_crowd(&mut clients, asks, SLOTS)?;
+        let name = format!("{BURST} calls at once");
+        let scene = self.take_in(&name, seen, BURST, Seen::answered);
+        let answers = self.expect(&scene, "answers", BURST, Seen::answered);
+        self.expect(&scene, "sign-ins", 1, Seen::sign_ins);
+        let refused = self.expect(&scene, "refused as too many", 0, Seen::contended);
+        let most = self.stage.most_in_flight();
+        self.tell(&format!(
+            "Two more, with {BURST} calls each: {}, at most {} in flight, {}.",
+            each(answers, "answer"),
+            number(most[0].max(most[1])),
+            each(refused, "refusal"),
+        ));
+        Ok(())
+    }
+
     fn wrong_password(&mut self, known: &Vendors) -> Result<(), Box<dyn StdError>> {
         let mut clients = self.stage.clients(Who::WrongPassword)?;
         let asks = |adapter| known.asks(adapter, MISTAKEN);
@@ -211,6 +353,23 @@ impl Play<'_> {
         let sign_ins = self.expect(&scene, "sign-ins", 1, Seen::sign_ins);
         self.tell(&format!(
             "A wrong password, {MISTAKEN} callers at once: {}, {}.",
+            each(told, "refusal"),
+            each(sign_ins, "sign-in"),
+        ));
+        Ok(())
+    }
+
+    fn organizations(&mut self) -> Result<(), Box<dyn StdError>> {
+        let mut clients = self.stage.clients(Who::WrongPassword)?;
+        let ids = other_organizations().map(OrgId::new).collect::<Result<Vec<_>, _>>()?;
+        let asks = |_| ids.iter().cloned().map(Ask::Organization).collect();
+        let seen = self.stage.ask(&mut clients, asks)?;
+        let told = Seen::told_of_the_password;
+        let scene = self.take_in("in all organisations", seen, 0, told);
+        let told = self.expect(&scene, "callers told of it", OTHER_ORGANIZATIONS, told);
+        let sign_ins = self.expect(&scene, "sign-ins", 1, Seen::sign_ins);
+        self.tell(&format!(
+            "The same for {OTHER_ORGANIZATIONS} organisations at once: {}, {}.",
             each(told, "refusal"),
             each(sign_ins, "sign-in"),
         ));

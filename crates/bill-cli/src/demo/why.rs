@@ -9,6 +9,11 @@ use super::words::span;
 /// BILL's limit, and nobody's margin: a sign-in before it was not needed.
 const IDLE_LIMIT: Duration = Duration::from_secs(2_100);
 
+/// Whether a request was a sign-in, of either API.
+pub(crate) fn is_sign_in(entry: &Entry) -> bool {
+    matches!(entry.operation.as_str(), "Login" | "v3/Login")
+}
+
 /// One sign-in.
 #[derive(Clone, Debug)]
 pub(crate) struct SignIn {
@@ -34,7 +39,7 @@ impl Past {
     pub(crate) fn take_in(&mut self, entries: &[Entry]) -> Vec<SignIn> {
         let mut sign_ins = Vec::new();
         for entry in entries {
-            if entry.operation == "Login" {
+            if is_sign_in(entry) {
                 sign_ins.push(self.explain(entry));
                 self.signed_in = true;
                 self.lost = false;

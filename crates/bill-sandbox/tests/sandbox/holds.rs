@@ -53,7 +53,7 @@ fn a_request_can_be_held_before_anything_is_done_for_it() {
 
 #[test]
 fn fifty_calls_at_a_barrier_are_all_told_at_once_that_their_session_is_lost() {
-    let sandbox = Sandbox::start().unwrap();
+    let sandbox = Sandbox::builder().without_limits().start().unwrap();
     let session = sign_in(&sandbox, &DEMO_LOGIN);
     let hold = sandbox.hold("List/Vendor").until(50);
     sandbox.fault(Fault::new(FaultKind::LoseSession).on("List/Vendor"));
@@ -74,7 +74,7 @@ fn fifty_calls_at_a_barrier_are_all_told_at_once_that_their_session_is_lost() {
 
 #[test]
 fn sessions_can_be_lost_while_fifty_requests_wait() {
-    let sandbox = Sandbox::start().unwrap();
+    let sandbox = Sandbox::builder().without_limits().start().unwrap();
     let session = sign_in(&sandbox, &DEMO_LOGIN);
     let hold = sandbox.hold_requests("List");
     let request = call_request(&session, "List/Vendor", FIRST_TWO);

@@ -1,6 +1,6 @@
 //! A session lives until it is idle for 35 minutes, signed out or lost; a token's for good.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bill_sandbox::Sandbox;
 
@@ -143,4 +143,19 @@ fn the_date_of_an_answer_and_the_current_time_move_with_the_clock() {
     let (later_time, later_date) = times();
     assert_eq!(later_date.duration_since(date).unwrap(), Duration::from_secs(1_800));
     assert!(later_time > time && later_time.ends_with("+0000"), "{time} {later_time}");
+}
+
+#[test]
+fn the_clock_can_start_at_any_time_of_day_and_at_no_time_that_a_date_cannot_show() {
+    let year = Duration::from_secs(365 * 86_400);
+    for (start, date) in [
+        (UNIX_EPOCH + Duration::from_secs(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT"),
+        (UNIX_EPOCH - year, "Thu, 01 Jan 1970 00:00:00 GMT"),
+        (UNIX_EPOCH + 9_000 * year, "Fri, 07 Jan 7966 00:00:00 GMT"),
+    ] {
+        let sandbox = Sandbox::builder().frozen_clock().starts_at(start).start().unwrap();
+        assert_eq!(info(&sandbox, "made-up").header("date"), Some(date));
+        sandbox.advance(2_000 * year);
+        assert_eq!(info(&sandbox, "made-up").code(), "BDC_1109");
+    }
 }

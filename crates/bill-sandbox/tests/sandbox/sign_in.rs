@@ -69,7 +69,7 @@ fn each_wrong_credential_has_its_code_and_makes_no_session() {
     let cases = [
         ("userName", "nobody@example.com", "BDC_1101"),
         ("password", "wrong", "BDC_1101"),
-        ("orgId", "00800000000000000009", "BDC_1101"),
+        ("orgId", "00800000000000000009", "BDC_1107"),
         ("devKey", "wrong", "BDC_1102"),
         ("devKey", "demo-dev-key ", "BDC_1102"),
     ];
@@ -79,7 +79,8 @@ fn each_wrong_credential_has_its_code_and_makes_no_session() {
     }
     let stats = sandbox.stats();
     assert_eq!((stats.sign_ins, stats.sign_ins_succeeded, stats.sessions_alive), (5, 0, 0));
-    assert_eq!((stats.rejected["BDC_1101"], stats.rejected["BDC_1102"]), (3, 2));
+    assert_eq!((stats.rejected["BDC_1101"], stats.rejected["BDC_1102"]), (2, 2));
+    assert_eq!(stats.rejected["BDC_1107"], 1);
     assert!(stats.violations().is_empty());
 }
 

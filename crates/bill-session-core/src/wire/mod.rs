@@ -1,14 +1,16 @@
 //! BILL's wire as data: what the two API generations share.
 
 pub(crate) mod v2;
+pub(crate) mod v3;
 
 use std::fmt;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Response, Uri};
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::cause::{ForeignAnswer, ForeignKind};
@@ -50,7 +52,7 @@ impl Base {
 
 impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}/api/v2", self.scheme, self.authority)
+        write!(f, "{}://{}", self.scheme, self.authority)
     }
 }
 
@@ -68,6 +70,25 @@ pub(crate) enum Parsed<T> {
 }
 
 impl<T> Parsed<T> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Parsed<U> {
+        match self {
+            Self::Success(data) => Parsed::Success(change(data)),
+            Self::Mismatch(error) => Parsed::Mismatch(error),
+            Self::Error(error) => Parsed::Error(error),
+            Self::Foreign(answer) => Parsed::Foreign(answer),
+        }
+    }
+
+    /// The same, without a word of what did not fit: it may be a secret in the wrong place.
+    pub(crate) fn discreet(self) -> Self {
+        match self {
+            Self::Mismatch(_) => {
+                Self::Mismatch(DecodeError::new("it is in another form than BILL's".to_owned()))
+            }
+            parsed => parsed,
+        }
+    }
+
     pub(crate) fn verdict(&self, headers: &HeaderMap) -> Verdict {
         match self {
             Self::Success(_) | Self::Mismatch(_) => Verdict::Alive,
@@ -77,6 +98,7 @@ impl<T> Parsed<T> {
                 Meaning::SessionInvalid => Verdict::Invalid,
                 Meaning::Contended => Verdict::Contended { retry_after: retry_after(headers) },
                 Meaning::HourSpent => Verdict::HourSpent { left: left_of_hour(headers) },
+                Meaning::Untrusted => Verdict::Untrusted,
                 _ => Verdict::Alive,
             },
             Self::Foreign(_) => Verdict::Unknown,
@@ -90,6 +112,8 @@ impl<T> Parsed<T> {
 pub enum Verdict {
     /// A complete answer in BILL's own form, errors included: the idle timer restarts.
     Alive,
+    /// BDC_1361: the session lives, and the call needs one that MFA has made trusted.
+    Untrusted,
     /// BDC_1109: the session is invalid, and the call was not carried out.
     Invalid,
     /// BDC_1322: too many calls of the organisation at once; this one was not carried out.
@@ -117,12 +141,24 @@ pub(crate) fn foreign(answer: &Response<Bytes>, held: &Held) -> ForeignAnswer {
         }
     } else if body.starts_with(b"<") || content_type.contains("html") {
         ForeignKind::Html
+    } else if let Some(message) = gateways_message(body) {
+        ForeignKind::Gateway { message: held.printable(&message) }
     } else if body.starts_with(b"{") || body.starts_with(b"[") {
         ForeignKind::Json
     } else {
         ForeignKind::Other
     };
     ForeignAnswer { status, kind }
+}
+
+/// What a gateway in front of BILL says, such as `{"message":"Unauthorized"}`.
+fn gateways_message(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Gateway {
+        message: String,
+    }
+
+    serde_json::from_slice::<Gateway>(body).ok().map(|gateway| gateway.message)
 }
 
 /// The host of a URL, for people to read; nothing of the rest, which may hold anything.
@@ -138,17 +174,20 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {
             let then = httpdate::parse_http_date(value).ok()?;
-            let now = httpdate::parse_http_date(text(headers, DATE)?).ok()?;
-            then.duration_since(now).unwrap_or_default()
+            then.duration_since(date(headers)?).unwrap_or_default()
         }
     };
     Some(wait.min(HOUR))
 }
 
+/// The server's own clock, by its answer.
+pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(text(headers, DATE)?).ok()
+}
+
 /// What is left of the server's clock hour by the answer's own `Date`; a full hour without one.
 pub(crate) fn left_of_hour(headers: &HeaderMap) -> Duration {
-    let date = text(headers, DATE).and_then(|date| httpdate::parse_http_date(date).ok());
-    let since_epoch = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
+    let since_epoch = date(headers).and_then(|date| date.duration_since(UNIX_EPOCH).ok());
     since_epoch.map_or(HOUR, |since| Duration::from_secs(3600 - since.as_secs() % 3600))
 }
 
@@ -157,7 +196,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 }
 
 /// A body that holds secrets: wiped when its last user drops it.
-pub(crate) fn secret_body(body: String) -> Bytes {
+pub(crate) fn secret_body(body: Zeroizing<Vec<u8>>) -> Bytes {
     struct Body(Zeroizing<Vec<u8>>);
 
     impl AsRef<[u8]> for Body {
@@ -166,5 +205,5 @@ pub(crate) fn secret_body(body: String) -> Bytes {
         }
     }
 
-    Bytes::from_owner(Body(Zeroizing::new(body.into_bytes())))
+    Bytes::from_owner(Body(body))
 }

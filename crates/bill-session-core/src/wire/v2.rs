@@ -15,9 +15,9 @@ use percent_encoding::percent_decode_str;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
-use crate::code::Code;
-use crate::credentials::{DevKey, OrgId, Principal, SessionId};
+use crate::credentials::{DevKey, Principal, RememberedDevice, Secret, SessionId};
 use crate::error::{ApiError, DecodeError, Misuse};
 use crate::identity::Held;
 use crate::wire::{Base, Parsed, foreign, secret_body};
@@ -25,6 +25,15 @@ use crate::wire::{Base, Parsed, foreign, secret_body};
 const LOGIN: &str = "/api/v2/Login.json";
 const LOGOUT: &str = "/api/v2/Logout.json";
 const GET_SESSION_INFO: &str = "/api/v2/GetSessionInfo.json";
+
+const LIST_ORGS: &str = "/api/v2/ListOrgs.json";
+const MFA_CHALLENGE: &str = "/api/v2/MFAChallenge.json";
+const MFA_AUTHENTICATE: &str = "/api/v2/MFAAuthenticate.json";
+const UPLOAD_ATTACHMENT: &str = "/api/v2/UploadAttachment.json";
+
+/// Operations that have methods of their own: they change the session, or need more than one.
+const RESERVED: [&str; 6] =
+    ["Login", "Logout", "ListOrgs", "MFAChallenge", "MFAAuthenticate", "UploadAttachment"];
 
 /// One of v2's operations, checked: its name, as in `List/Vendor`, and its path.
 #[derive(Clone, Debug)]
@@ -37,11 +46,19 @@ impl Operation {
     /// Checks a path that a caller gave.
     pub(crate) fn new(path: &str, held: &Held) -> Result<Self, Misuse> {
         let name = checked_path(path.strip_prefix('/').unwrap_or(path), held)?;
-        if matches!(name, "Login" | "Logout") {
+        if RESERVED.contains(&name) {
             return Err(Misuse::PathReserved);
         }
         let path = format!("/api/v2/{name}.json").parse().map_err(|_| Misuse::PathCharacter)?;
         Ok(Self { name: name.into(), path })
+    }
+
+    /// Whether it only reads, so that doing it twice does no more than doing it once.
+    pub(crate) fn only_reads(&self) -> bool {
+        let reading = ["GetSessionInfo", "MFAStatus", "CurrentTime", "Errors"];
+        reading.contains(&&*self.name)
+            || self.name.starts_with("List/")
+            || self.name.starts_with("Crud/Read/")
     }
 }
 
@@ -74,16 +91,133 @@ pub(crate) fn checked_path<'a>(path: &'a str, held: &Held) -> Result<&'a str, Mi
 pub(crate) fn sign_in(
     base: &Base,
     principal: &Principal,
-    org_id: &OrgId,
+    org_id: &str,
     dev_key: &DevKey,
+    device: Option<&RememberedDevice>,
 ) -> Request<Bytes> {
+    let mut fields = vec![
+        ("userName", principal.name.expose()),
+        ("password", principal.proof.expose()),
+        ("orgId", org_id),
+        ("devKey", dev_key.0.expose()),
+    ];
+    if let Some(device) = device {
+        fields.push(("deviceId", device.device()));
+        fields.push(("mfaId", device.id.expose()));
+    }
+    post(base, &PathAndQuery::from_static(LOGIN), form(&fields, ""))
+}
+
+/// The organisations that a user belongs to, asked for without a session.
+pub(crate) fn list_orgs(base: &Base, principal: &Principal, dev_key: &DevKey) -> Request<Bytes> {
     let fields = [
         ("userName", principal.name.expose()),
         ("password", principal.proof.expose()),
-        ("orgId", org_id.as_str()),
         ("devKey", dev_key.0.expose()),
     ];
-    post(base, &PathAndQuery::from_static(LOGIN), form(&fields, ""))
+    post(base, &PathAndQuery::from_static(LIST_ORGS), form(&fields, ""))
+}
+
+/// Asks for an MFA code to be sent to the user.
+pub(crate) fn challenge(
+    base: &Base,
+    dev_key: &DevKey,
+    session_id: &SessionId,
+    backup: bool,
+) -> Request<Bytes> {
+    let data = encode_data(if backup { r#"{"useBackup":true}"# } else { r#"{"useBackup":false}"# });
+    let body = form(&session_fields(dev_key, session_id), &data);
+    post(base, &PathAndQuery::from_static(MFA_CHALLENGE), body)
+}
+
+/// Answers an MFA challenge.
+pub(crate) fn authenticate(
+    base: &Base,
+    dev_key: &DevKey,
+    session_id: &SessionId,
+    (challenge_id, code): (&str, &Secret),
+    (device, machine_name): (&str, &str),
+    remember: bool,
+) -> Request<Bytes> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Authenticate<'a> {
+        challenge_id: &'a str,
+        token: &'a str,
+        device_id: &'a str,
+        machine_name: &'a str,
+        remember_me: bool,
+    }
+
+    let (token, device_id) = (code.expose(), device);
+    let data = Authenticate { challenge_id, token, device_id, machine_name, remember_me: remember };
+    let longest = challenge_id.len() + token.len() + device.len() + machine_name.len();
+    let mut json = Zeroizing::new(Vec::with_capacity(6 * longest + 256));
+    if serde_json::to_writer(&mut *json, &data).is_err() {
+        json.clear();
+    }
+    let json = std::str::from_utf8(&json).unwrap_or_default();
+    let [key, session] = session_fields(dev_key, session_id);
+    let body = form(&[key, session, ("data", json)], "");
+    post(base, &PathAndQuery::from_static(MFA_AUTHENTICATE), body)
+}
+
+/// What surrounds the file in an upload's multipart body.
+pub(crate) struct Multipart {
+    pub(crate) boundary: String,
+    pub(crate) file_name: String,
+    /// The `data` part: one JSON document.
+    pub(crate) data: String,
+}
+
+impl Multipart {
+    /// The request, whose body is what stands before the file.
+    pub(crate) fn request(
+        &self,
+        base: &Base,
+        dev_key: &DevKey,
+        session_id: &SessionId,
+    ) -> Request<Bytes> {
+        let Self { boundary, file_name, data } = self;
+        // As browsers do it; the exact name is in `data`.
+        let name = file_name.replace('"', "%22");
+        let parts = [
+            ("devKey", dev_key.0.expose()),
+            ("sessionId", session_id.expose_secret()),
+            ("data", data.as_str()),
+        ];
+        let longest: usize = parts.iter().map(|(name, value)| name.len() + value.len() + 128).sum();
+        let mut before = String::with_capacity(longest + name.len() + 256);
+        for (name, value) in parts {
+            for text in
+                ["--", boundary, "\r\ncontent-disposition: form-data; name=\"", name, "\"\r\n\r\n"]
+            {
+                before.push_str(text);
+            }
+            before.push_str(value);
+            before.push_str("\r\n");
+        }
+        for text in [
+            "--",
+            boundary,
+            "\r\ncontent-disposition: form-data; name=\"file\"; filename=\"",
+            &name,
+            "\"\r\ncontent-type: application/octet-stream\r\n\r\n",
+        ] {
+            before.push_str(text);
+        }
+        let mut request = post(base, &PathAndQuery::from_static(UPLOAD_ATTACHMENT), before);
+        let content_type = format!("multipart/form-data; boundary={boundary}");
+        if let Ok(content_type) = HeaderValue::try_from(content_type) {
+            request.headers_mut().insert(CONTENT_TYPE, content_type);
+        }
+        request
+    }
+
+    /// What stands behind the file.
+    pub(crate) fn after(&self) -> Bytes {
+        format!("\r\n--{}--\r\n", self.boundary).into()
+    }
 }
 
 /// A later call: the session, and the data encoded before by [`encode_data`].
@@ -123,7 +257,7 @@ fn bare(
 
 /// A form body that begins with the session's fields and goes on with `rest`, encoded already.
 pub(crate) fn signed_body(dev_key: &DevKey, session_id: &SessionId, rest: &str) -> Bytes {
-    secret_body(form(&session_fields(dev_key, session_id), rest))
+    secret_body(form(&session_fields(dev_key, session_id), rest).into_bytes().into())
 }
 
 fn session_fields<'a>(
@@ -142,7 +276,7 @@ pub(crate) const FORM: HeaderValue = HeaderValue::from_static("application/x-www
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 fn post(base: &Base, path: &PathAndQuery, body: String) -> Request<Bytes> {
-    let mut request = Request::new(secret_body(body));
+    let mut request = Request::new(secret_body(body.into_bytes().into()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = base.uri(path);
     request.headers_mut().insert(ACCEPT, JSON);
@@ -194,7 +328,7 @@ pub(crate) fn read<T: DeserializeOwned>(
         Ok(Envelope::Success(data)) => Parsed::Success(data),
         Ok(Envelope::Error { code, message }) => {
             let message = held.printable(&message);
-            let code = code.as_deref().and_then(Code::new);
+            let code = code.as_deref().and_then(|code| held.code(code));
             Parsed::Error(ApiError::new(Arc::clone(call), answer.status(), code, message))
         }
         // Either the payload is of another type than the caller's, or the document is not BILL's.

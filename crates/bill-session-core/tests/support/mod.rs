@@ -14,14 +14,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bill_session_core::{
-    Account, Call, CallId, Cause, Credentials, DevKey, Environment, Error, InFlight, KeyLimits,
-    Lease, OrgId, Outcome, Phase, Principal, Session, Settings, SignIn, SignInEnded, SignInId,
-    Step, TransportError, Wake,
+    Account, AppKey, Call, CallId, Cause, Credentials, DevKey, Environment, Error, Event, InFlight,
+    KeyLimits, Lease, Listener, MfaOutcome, OrgId, Outcome, Phase, Principal, Retry, Session,
+    Settings, SignIn, SignInEnded, SignInId, SignInWith, Step, TransportError, Wake,
 };
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use serde::de::IgnoredAny;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub const ORG: &str = "00800000000000000001";
 
@@ -53,7 +53,127 @@ pub fn account_under(principal: Principal, key: KeyLimits) -> Arc<Account> {
     Arc::new(Account::new(Environment::Stage, credentials, Arc::new(key)))
 }
 
+/// An account that signs in with v3.
+pub fn v3_account(principal: Principal, now: Instant) -> Arc<Account> {
+    v3_account_under(principal, KeyLimits::new(now))
+}
+
+pub fn v3_account_under(principal: Principal, key: KeyLimits) -> Arc<Account> {
+    let credentials =
+        Credentials::new(principal, OrgId::new(ORG).unwrap(), DevKey::new("demo-dev-key").unwrap());
+    let account = Account::new(Environment::Stage, credentials, Arc::new(key));
+    Arc::new(account.sign_in_with(SignInWith::V3))
+}
+
+pub fn partner_account(now: Instant) -> Arc<Account> {
+    let credentials = Credentials::partner(password(), AppKey::new("demo-app-key").unwrap());
+    Arc::new(Account::new(Environment::Stage, credentials, Arc::new(KeyLimits::new(now))))
+}
+
+/// A test's first instant.
+pub fn first_instant() -> Instant {
+    Instant::now()
+}
+
 impl World {
+    /// A world that signs in with v3.
+    pub fn v3() -> Self {
+        Self::v3_with(settings(|_| ()))
+    }
+
+    pub fn v3_with(settings: Settings) -> Self {
+        let now = first_instant();
+        Self::of(v3_account(password(), now), settings, now)
+    }
+
+    pub fn v3_signed_in() -> Self {
+        let mut world = Self::v3();
+        world.sign_in();
+        world
+    }
+
+    /// Signed in with either API.
+    pub fn signed_in_by(api: SignInWith) -> Self {
+        match api {
+            SignInWith::V3 => Self::v3_signed_in(),
+            _ => Self::signed_in(),
+        }
+    }
+
+    pub fn partner() -> Self {
+        let now = first_instant();
+        Self::of(partner_account(now), settings(|_| ()), now)
+    }
+
+    /// A v3 call, whose outcome is told even if it is lost.
+    pub fn v3_call(&self, method: Method, path: &str) -> Call {
+        let account = self.session.account();
+        account.v3(method, path).retry(Retry::NEVER).call(account).unwrap()
+    }
+
+    /// A v3 list that is asked for.
+    pub fn vendors(&self) -> Call {
+        self.v3_call(Method::GET, "/v3/vendors")
+    }
+
+    /// Sends an MFA call, and has it answered so.
+    pub fn mfa(&mut self, call: Call, answer: Response<Bytes>) -> MfaOutcome {
+        let in_flight = self.send(call);
+        match self.answer(in_flight, Ok(answer)) {
+            Outcome::Mfa(outcome) => outcome,
+            other => panic!("expected the end of an MFA call, got {other:?}"),
+        }
+    }
+
+    /// Sends a call, and has it answered with an error.
+    pub fn error_of(
+        &mut self,
+        call: Call,
+        answer: Result<Response<Bytes>, TransportError>,
+    ) -> Error {
+        let in_flight = self.send(call);
+        self.fails(in_flight, answer)
+    }
+
+    /// Whether the session is trusted, as far as BILL has said.
+    pub fn trusted(&self) -> Option<bool> {
+        match self.session.phase(self.now) {
+            Phase::SignedIn { trusted, .. } => trusted,
+            other => panic!("expected a session, got {other:?}"),
+        }
+    }
+
+    /// Everything that there is to hear.
+    pub fn heard(&mut self, listener: &mut Listener) -> Vec<Event> {
+        std::iter::from_fn(|| self.session.try_hear(listener)).collect()
+    }
+
+    /// Has a call refused with 1109, so that the session, which proved itself before, is gone.
+    pub fn lose_session(&mut self) {
+        self.use_session();
+        let call = self.call();
+        let in_flight = self.send(call);
+        let call = self.again(in_flight, refusal("BDC_1109"));
+        self.cancel(call.id().unwrap());
+        assert!(!matches!(self.session.phase(self.now), Phase::SignedIn { .. }));
+    }
+
+    /// Steps a call until it is sent, moving the time to where it is to be stepped.
+    pub fn send_in_time(&mut self, mut call: Call) -> InFlight {
+        for _ in 0..10_000 {
+            match self.step(call, 0) {
+                Step::Exchange(in_flight) => return in_flight,
+                Step::Wait(waits, until) => {
+                    assert!(until > self.now, "a wait that is over at once");
+                    self.now = until;
+                    call = waits;
+                }
+                other => panic!("expected an exchange, got {other:?}"),
+            }
+        }
+        panic!("it waits for ever")
+    }
+
     pub fn new() -> Self {
         Self::with(Settings::default())
     }
@@ -83,8 +203,10 @@ impl World {
         self.now += time;
     }
 
+    /// A call whose outcome is told, even if it is lost: repetitions are a matter of `replays.rs`.
     pub fn call(&self) -> Call {
-        self.session.account().v2("List/Vendor", &json!({})).unwrap()
+        let call = self.session.account().v2("List/Vendor", &json!({})).unwrap();
+        call.retry(Retry::NEVER)
     }
 
     pub fn heed(&mut self, wake: Wake<usize>) {
@@ -257,11 +379,24 @@ impl World {
 
     /// Answers a sign-in with a session of its own.
     pub fn welcome(&mut self, sign_in: SignIn) -> SignInEnded {
+        self.welcome_so(sign_in, &json!({}))
+    }
+
+    /// The same, with these fields in its data.
+    pub fn welcome_so(&mut self, sign_in: SignIn, changes: &Value) -> SignInEnded {
         self.sessions_made += 1;
-        let answer = welcome_with(&json!({
-            "sessionId": format!("session-{}", self.sessions_made),
-            "orgId": self.session.account().org_id().as_str(),
-        }));
+        let id = format!("session-{}", self.sessions_made);
+        let org_id = self.session.account().org_id().map(|org_id| org_id.as_str().to_owned());
+        let is_v3 = sign_in.request().uri().path().starts_with("/connect/");
+        let mut data = match (org_id, is_v3) {
+            (None, _) => json!({"sessionId": id}),
+            (Some(org_id), true) => json!({"sessionId": id, "organizationId": org_id}),
+            (Some(org_id), false) => json!({"sessionId": id, "orgId": org_id}),
+        };
+        for (key, value) in changes.as_object().unwrap() {
+            data[key] = value.clone();
+        }
+        let answer = if is_v3 { json_answer(&data) } else { welcome_with(&data) };
         self.answer_sign_in(sign_in, Ok(answer))
     }
 
@@ -310,6 +445,15 @@ impl World {
     pub fn sign_in(&mut self) {
         let (sign_in, call) = self.begin(Call::sign_in(), 0);
         assert!(matches!(self.welcome(sign_in), SignInEnded::Stored { .. }));
+        assert!(matches!(self.step(call, 0), Step::Ready(_)));
+        self.woken.clear();
+    }
+
+    /// Signs in with a session that is trusted or not, if the answer says so at all.
+    pub fn sign_in_trusted(&mut self, trusted: Option<bool>) {
+        let (sign_in, call) = self.begin(Call::sign_in(), 0);
+        let changes = trusted.map_or(json!({}), |trusted| json!({"trusted": trusted}));
+        assert!(matches!(self.welcome_so(sign_in, &changes), SignInEnded::Stored { .. }));
         assert!(matches!(self.step(call, 0), Step::Ready(_)));
         self.woken.clear();
     }
@@ -410,6 +554,46 @@ pub fn refusal_with(code: &str, message: &str) -> Response<Bytes> {
         "response_status": 1,
         "response_message": "Error",
         "response_data": {"error_code": code, "error_message": message},
+    }))
+}
+
+/// An error of v3's with one entry.
+pub fn v3_refusal(status: u16, code: &str) -> Response<Bytes> {
+    v3_errors(
+        status,
+        &json!([{
+            "timestamp": "2026-11-25T04:00:00.000+00:00",
+            "code": code,
+            "severity": "ERROR",
+            "category": "REQUEST",
+            "message": "a message",
+        }]),
+    )
+}
+
+pub fn v3_errors(status: u16, entries: &Value) -> Response<Bytes> {
+    with_status(json_answer(entries), status)
+}
+
+/// Whether a request goes to v3.
+pub fn is_v3(request: &Request<Bytes>) -> bool {
+    request.uri().path().starts_with("/connect/v3/")
+}
+
+/// The JSON document in a request's body.
+pub fn json_of(request: &Request<Bytes>) -> Value {
+    serde_json::from_slice(request.body()).unwrap()
+}
+
+/// The `data` of a v2 call.
+pub fn data_of(request: &Request<Bytes>) -> Value {
+    serde_json::from_str(&field(request, "data").expect("a data field")).unwrap()
+}
+
+/// BILL's envelope around this data.
+pub fn success(data: &Value) -> Response<Bytes> {
+    json_answer(&json!({
+        "response_status": 0, "response_message": "Success", "response_data": data,
     }))
 }
 

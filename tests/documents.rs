@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 const VERIFICATION: &str = include_str!("../docs/verification.md");
+const PROTOCOL: &str = include_str!("../docs/protocol.md");
 
 /// The names of all functions in the test files below a folder.
 fn functions(folder: &Path, found: &mut BTreeSet<String>) {
@@ -40,10 +41,14 @@ fn there_are() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_test_that_the_page_on_verification_names_is_there() {
+fn every_test_that_the_pages_on_verification_and_protocol_name_is_there() {
     let there_are = there_are();
-    let named = named(VERIFICATION);
+    let mut named = named(VERIFICATION);
     assert!(named.len() > 40, "{}", named.len());
+    let (_, facts) = PROTOCOL.split_once("## Which test holds to which fact").unwrap();
+    let of_facts = self::named(facts);
+    assert!(of_facts.len() > 80, "{}", of_facts.len());
+    named.extend(of_facts);
     let missing: Vec<_> = named.iter().filter(|name| !there_are.contains(**name)).collect();
     assert!(missing.is_empty(), "{missing:#?}");
 }

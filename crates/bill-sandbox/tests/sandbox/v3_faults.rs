@@ -6,8 +6,8 @@ use std::time::Duration;
 use bill_sandbox::{ErrorEntry, Fault, FaultKind, Params, Sandbox};
 use serde_json::json;
 
-use crate::raw_http::{DEMO_LOGIN, exchange, post, request};
-use crate::raw_v3::{ask, v3_login, v3_post_login, v3_sign_in};
+use crate::raw_http::{DEMO_LOGIN, exchange, post, request, send};
+use crate::raw_v3::{ask, v3_login, v3_login_request, v3_post_login, v3_sign_in};
 
 fn frozen() -> Sandbox {
     Sandbox::builder().frozen_clock().vendors(30).start().unwrap()
@@ -120,6 +120,28 @@ fn broken_answers_break_in_v3_as_they_do_in_v2() {
     assert_eq!(strike(FaultKind::LoseSession).error(), (401, "BDC_1109".to_owned()));
     assert_eq!(ask(&sandbox, &session, "GET", "vendors").error().1, "BDC_1109");
     assert_eq!(sandbox.stats().in_flight, 0);
+}
+
+#[test]
+fn no_answer_leaves_a_sign_in_in_flight_until_the_client_leaves() {
+    let sandbox = frozen();
+    sandbox.fault(Fault::new(FaultKind::NoAnswer).on("v3/Login").handled());
+    let stream = send(&sandbox, &v3_login_request(&v3_login()));
+    let stats = sandbox.wait_until(|stats| stats.faults_applied == 1).unwrap();
+    assert_eq!((stats.sign_ins_v3, stats.sessions_alive, stats.in_flight), (1, 1, 1));
+    drop(stream);
+    sandbox.wait_until(|stats| stats.in_flight == 0).unwrap();
+}
+
+#[test]
+fn a_fault_of_v2s_sign_in_does_not_strike_that_of_v3() {
+    let sandbox = frozen();
+    sandbox.fault(Fault::new(FaultKind::code("BDC_1001")).on("Login"));
+    v3_post_login(&sandbox, &v3_login()).found();
+    assert_eq!(post(&sandbox, "Login", &DEMO_LOGIN).code(), "BDC_1001");
+    sandbox.fault(Fault::new(FaultKind::code("BDC_1001")).on("v3/Login"));
+    post(&sandbox, "Login", &DEMO_LOGIN).data();
+    assert_eq!(v3_post_login(&sandbox, &v3_login()).error(), (500, "BDC_1001".to_owned()));
 }
 
 #[test]

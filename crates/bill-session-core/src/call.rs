@@ -265,12 +265,12 @@ impl Call {
             return (Step::Refuse(Error::SignedOut { call: self.name() }), wake);
         }
         session.notice(now, &mut wake);
-        if self.task.bound_to().is_some_and(|generation| !session.is_usable(generation, now)) {
+        if let Some(error) = self.impossible(session, now) {
             if let Some(at) = session.line.find(ticket.id) {
                 session.line.leave(at, &mut wake);
             }
             session.pump(now, &mut wake);
-            return (Step::Refuse(Error::SessionChanged { call: self.name() }), wake);
+            return (Step::Refuse(error), wake);
         }
         let at_once = need == Need::Exchange { min_left: Duration::ZERO };
         if at_once && session.line.is_empty() && now < ticket.deadline {
@@ -294,11 +294,26 @@ impl Call {
     /// What ends a call before it has a number.
     fn first_step<W>(&self, session: &mut Session<W>, now: Instant) -> Option<Step> {
         match &self.task {
-            Task::Lease { min_left } if !session.can_have_left(*min_left) => {
-                Some(Step::Refuse(Error::Misuse(Misuse::LeaseTooLong)))
-            }
+            Task::Lease { .. } => self.impossible(session, now).map(Step::Refuse),
             Task::Renew | Task::KeepAlive if !session.renewal_begins(now) => Some(Step::Done),
             _ => None,
+        }
+    }
+
+    /// Why no session of now, or to come, can serve this call.
+    ///
+    /// It is asked at every step, since the credentials may have been replaced: a lease that waited
+    /// for more time than the new ones' sessions live would sign in for ever.
+    fn impossible<W>(&self, session: &Session<W>, now: Instant) -> Option<Error> {
+        match &self.task {
+            Task::Lease { min_left } if !session.can_have_left(*min_left) => {
+                Some(Error::Misuse(Misuse::LeaseTooLong))
+            }
+            task => {
+                let bound_to = task.bound_to()?;
+                let changed = !session.is_usable(bound_to, now);
+                changed.then(|| Error::SessionChanged { call: self.name() })
+            }
         }
     }
 

@@ -106,6 +106,69 @@ fn a_lease_that_finds_the_budget_spent_leaves_the_session_to_others() {
     holds(setup, &[CALL, Action::Welcome, seconds(120), lease, CALL]);
 }
 
+#[test]
+fn a_call_does_not_sign_in_with_a_slot_from_before_the_hours_calls_were_closed() {
+    let invalid = Action::Answer(0, Reply::Code(1109, None));
+    let closed = Action::EndLease(0, Reply::HourSpent(Some(20)));
+    holds(SETUP, &[CALL, Action::Welcome, SIGN_IN, invalid, closed, Action::AttendAll]);
+}
+
+#[test]
+fn a_lease_of_a_replaced_principal_tells_of_no_loss_of_trust() {
+    let trusted = [Action::Trust { remember: false }, SIGN_IN];
+    let replaced = [Action::Replace { token: false, told: false }];
+    let untrusted = [Action::EndLease(0, Reply::Code(1361, None))];
+    holds(SETUP, &[&trusted[..], &replaced, &untrusted].concat());
+}
+
+#[test]
+fn a_session_that_had_idled_out_is_the_reason_even_if_the_budget_was_spent_first() {
+    let setup = Setup { limits: Limits { sign_ins: 1, calls: 20_000 }, ..SETUP };
+    let used = [CALL, Action::Welcome, Action::Answer(0, Reply::Done), minutes(35), CALL];
+    holds(setup, &[&used[..], &[minutes(60), CALL, Action::Welcome]].concat());
+}
+
+#[test]
+fn an_upload_that_found_the_budget_spent_uses_a_session_that_came_back_to_life() {
+    let setup = Setup { limits: Limits { sign_ins: 1, calls: 20_000 }, ..SETUP };
+    let late = [CALL, Action::Welcome, Action::Answer(0, Reply::Done), minutes(30), CALL];
+    let upload = Action::Begin(What::Upload { once: true }, Patience(Some(7_200)));
+    holds(setup, &[&late[..], &[upload, Action::Answer(0, Reply::Done)]].concat());
+}
+
+#[test]
+fn uploads_that_no_session_lives_long_enough_for_do_not_wait_for_each_other() {
+    let setup = Setup { token: true, idle_minutes: 4, ..SETUP };
+    let upload = Action::Begin(What::Upload { once: true }, Patience(None));
+    let replaced = Action::Replace { token: false, told: true };
+    holds(setup, &[upload, upload, upload, replaced]);
+}
+
+#[test]
+fn a_lease_that_no_session_of_a_new_principal_lives_long_enough_for_ends() {
+    let setup = Setup { token: true, ..SETUP };
+    let lease = Action::Begin(What::Lease(60), Patience(None));
+    holds(setup, &[lease, Action::Replace { token: false, told: true }, Action::Welcome]);
+}
+
+// Two organisations of one principal.
+
+#[test]
+fn a_password_that_one_organisation_was_refused_with_is_not_tried_by_the_other() {
+    let refused = Action::AnswerSignIn(0, Reply::Code(1101, None));
+    let looks = [(1, seconds(1)), (1, Action::StepDue), (1, CALL)];
+    holds_in(TWO, &[&[(0, CALL), (1, CALL), (0, refused)][..], &looks].concat());
+}
+
+#[test]
+fn whoever_never_reports_on_a_sign_in_holds_up_another_organisation_for_35_seconds() {
+    let silent = [(0, CALL), (0, Action::LoseSignIn(0)), (0, Action::Freeze(0)), (1, CALL)];
+    let waits = [(1, seconds(34)), (1, Action::StepDue), (1, seconds(1)), (1, Action::StepDue)];
+    holds_in(TWO, &[&silent[..], &waits, &[(1, Action::Welcome)]].concat());
+}
+
+const TWO: Setup = Setup { organizations: 2, ..SETUP };
+
 const SETUP: Setup = Setup {
     organizations: 1,
     told: false,
@@ -122,6 +185,12 @@ const SETUP: Setup = Setup {
 };
 
 const CALL: Action = Action::Begin(What::Call(Operation::List), Patience(None));
+
+const SIGN_IN: Action = Action::Begin(What::SignIn, Patience(None));
+
+fn minutes(minutes: u64) -> Action {
+    Action::Pass(Time::Minutes(minutes))
+}
 
 fn seconds(seconds: u64) -> Action {
     Action::Pass(Time::Seconds(seconds))

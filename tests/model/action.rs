@@ -320,7 +320,7 @@ fn what() -> impl Strategy<Value = What> {
         1 => Just(What::StepUp),
         2 => Just(What::ListOrgs),
         2 => Just(What::SignIn),
-        2 => prop::sample::select(vec![0_u8, 5, 20, 33]).prop_map(What::Lease),
+        2 => prop::sample::select(vec![0_u8, 5, 20, 33, 60]).prop_map(What::Lease),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bill_session_core::{Cause, Error, Limit, Step};
+use bill_session_core::{Cause, Error, Limit, Misuse, Step};
 use bytes::Bytes;
 use http::Request;
 
@@ -208,6 +208,14 @@ impl Organization {
                 "the answer to a challenge is sent with its own session or not at all",
             );
         }
+        if let Task::Lease(left) = asked.task
+            && !self.can_have_left(left)
+        {
+            return rule(
+                matches!(step, Step::Refuse(Error::Misuse(Misuse::LeaseTooLong))),
+                "no session is asked for that would have to live longer than any does",
+            );
+        }
         if let Some(told) = asked.told {
             let right = match step {
                 Step::Refuse(Error::NoSession { .. }) => told != Told::Code(1144),
@@ -411,6 +419,10 @@ impl Organization {
                 self.seen.add(Seen::SESSION_CHANGED);
                 rule(changed, "a challenge is answered while its session is the current one")
             }
+            Error::Misuse(Misuse::LeaseTooLong) => rule(
+                matches!(asked.task, Task::Lease(left) if !self.can_have_left(left)),
+                "a lease is too long only when no session lives so long",
+            ),
             Error::Deadline { .. } => {
                 rule(now >= caller.deadline, "nobody ends at a deadline that is yet to come")
             }

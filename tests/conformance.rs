@@ -133,6 +133,7 @@ table! {
         the_renewal_outlives_a_clone,
     }
     lists {
+        bills_list_of_codes_is_read_like_any_other,
         twenty_five_hundred_vendors_come_in_three_pages_and_the_short_one_is_the_last,
         a_list_of_an_exact_multiple_of_the_page_size_ends_with_an_empty_page,
         a_list_whose_session_is_lost_in_the_middle_goes_on,

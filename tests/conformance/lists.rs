@@ -20,6 +20,14 @@ fn read(world: &World, page_size: Option<usize>) -> usize {
     ids.len()
 }
 
+pub(crate) fn bills_list_of_codes_is_read_like_any_other(adapter: Adapter) {
+    let world = World::new(adapter);
+    let codes = world.send("Errors", Value::Null).unwrap();
+    let known = |code: &str| codes.as_array().unwrap().iter().any(|entry| entry["code"] == code);
+    assert!(known("BDC_1109") && known("BDC_1144") && !known("BDC_0000"));
+    assert_eq!((world.sign_ins(), world.operations().len()), (1, 2));
+}
+
 pub(crate) fn twenty_five_hundred_vendors_come_in_three_pages_and_the_short_one_is_the_last(
     adapter: Adapter,
 ) {

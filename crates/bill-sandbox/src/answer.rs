@@ -37,7 +37,7 @@ pub(crate) const UNTRUSTED: &str = "BDC_1361";
 pub(crate) const BAD_DATA: &str = "BDC_1002";
 
 // Each with its text and with its HTTP status in v3.
-const CODES: [(&str, u16, &str); 15] = [
+pub(crate) const CODES: [(&str, u16, &str); 15] = [
     ("BDC_1001", 500, "System error occurred."),
     (BAD_DATA, 422, "Unknown error occurred."),
     (WRONG_LOGIN, 401, "User name and/or password do not match our records."),

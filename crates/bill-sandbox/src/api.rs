@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::accounts::Identity;
-use crate::answer::{Answer, Dialect, WRONG_KEY, WRONG_LOGIN};
+use crate::answer::{Answer, CODES, Dialect, WRONG_KEY, WRONG_LOGIN};
 use crate::calendar::stamp;
 use crate::caller::{self, Caller, Device, caller};
 use crate::claim::{Claim, Key};
@@ -89,6 +89,7 @@ pub(crate) fn handle(state: &mut State, request: Request<'_>) -> Work {
             sign_in(state, request).unwrap_or_else(|code| request.dialect.refusal(code).into())
         }
         Operation::ListOrgs => list_orgs(state, request).into(),
+        Operation::Errors => errors(state, request).into(),
         Operation::InSession(call) => in_session(state, call, request).into(),
     }
 }
@@ -117,6 +118,15 @@ fn list_orgs(state: &State, request: Request<'_>) -> Answer {
     let named = organizations
         .map(|(position, id)| json!({"orgId": id, "orgName": organization_name(position)}));
     Answer::success(named.collect::<Vec<_>>())
+}
+
+/// The list of codes; a session that comes with the request is in use, and need not be alive.
+fn errors(state: &mut State, request: Request<'_>) -> Answer {
+    if let Err(WRONG_KEY) = caller(state, request.claim, "Errors") {
+        return request.dialect.refusal(WRONG_KEY);
+    }
+    let codes = CODES.iter().map(|(code, _, message)| json!({"code": code, "message": message}));
+    Answer::success(codes.collect::<Vec<_>>())
 }
 
 /// The name of the organisation at a position.

@@ -26,7 +26,9 @@ impl Asked {
         let claim = match operation {
             Operation::Login => Claim::sign_in(key, Some(form.value("orgId"))),
             Operation::ListOrgs => Claim::sign_in(key, None),
-            Operation::InSession(_) => Claim::call(key, form.value("sessionId")),
+            Operation::Errors | Operation::InSession(_) => {
+                Claim::call(key, form.value("sessionId"))
+            }
         };
         Self { claim, what: What::V2(operation, form), file }
     }

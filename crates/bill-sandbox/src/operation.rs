@@ -33,6 +33,8 @@ pub(crate) const UNKNOWN: &str = "(unknown path)";
 pub(crate) enum Operation {
     Login,
     ListOrgs,
+    /// The list of BILL's codes, which needs no session.
+    Errors,
     InSession(Call),
 }
 
@@ -81,6 +83,7 @@ impl Operation {
         match self {
             Self::Login => (&["userName", "password", "orgId", "devKey"], &["deviceId", "mfaId"]),
             Self::ListOrgs => (&["userName", "password", "devKey"], &[]),
+            Self::Errors => (&["devKey"], &["sessionId"]),
             Self::InSession(Call::Logout | Call::GetSessionInfo) => (&["devKey", "sessionId"], &[]),
             Self::InSession(Call::CurrentTime | Call::MfaChallenge | Call::MfaStatus) => {
                 (&["devKey", "sessionId"], &["data"])
@@ -103,6 +106,7 @@ impl Operation {
             "Logout",
             "GetSessionInfo",
             "ListOrgs",
+            "Errors",
             "CurrentTime",
             "MFAChallenge",
             "MFAAuthenticate",
@@ -124,6 +128,7 @@ impl fmt::Display for Operation {
         match self {
             Self::Login => f.write_str("Login"),
             Self::ListOrgs => f.write_str("ListOrgs"),
+            Self::Errors => f.write_str("Errors"),
             Self::InSession(call) => call.fmt(f),
         }
     }
@@ -160,6 +165,7 @@ fn exact(path: &str) -> Option<Operation> {
     Some(Operation::InSession(match parts.as_slice() {
         ["Login"] => return Some(Operation::Login),
         ["ListOrgs"] => return Some(Operation::ListOrgs),
+        ["Errors"] => return Some(Operation::Errors),
         ["Logout"] => Call::Logout,
         ["GetSessionInfo"] => Call::GetSessionInfo,
         ["CurrentTime"] => Call::CurrentTime,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The situations that every run has to meet in at least one case of a hundred.
-const SITUATIONS: [(Seen, &str); 27] = [
+const SITUATIONS: [(Seen, &str); 28] = [
     (Seen::IDLE_EXPIRY, "idle expiry"),
     (Seen::REPLAY, "1109 replayed"),
     (Seen::LATE_INVALID, "late 1109 of an old generation"),
@@ -31,6 +31,7 @@ const SITUATIONS: [(Seen, &str); 27] = [
     (Seen::TRIED_ELSEWHERE, "waiting while another organisation signs in"),
     (Seen::TAKEN_OVER, "a silent organisation's try taken over by another"),
     (Seen::REFUSED_ELSEWHERE, "refused by what another organisation was told"),
+    (Seen::SETTLED_AT_ONCE, "an answer settled without a look at the clock"),
 ];
 
 /// What was met in one case.
@@ -65,6 +66,7 @@ impl Seen {
     pub const TRIED_ELSEWHERE: Self = Self(1 << 24);
     pub const TAKEN_OVER: Self = Self(1 << 25);
     pub const REFUSED_ELSEWHERE: Self = Self(1 << 26);
+    pub const SETTLED_AT_ONCE: Self = Self(1 << 27);
 
     pub fn add(&mut self, other: Self) {
         self.0 |= other.0;

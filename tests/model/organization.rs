@@ -37,7 +37,7 @@ pub struct Organization {
     pub renewals: usize,
     pub acts: usize,
     /// The latest instant that the core was told.
-    told: Duration,
+    pub told: Duration,
     pub idle: Idle,
     pub seen: Seen,
     listener: Listener,

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bill_session_core::{
-    Account, Call, CallId, Error, Finished, InFlight, Misuse, Outcome, Session, SignIn,
+    Account, Call, CallId, Error, Finished, Heard, InFlight, Misuse, Outcome, Session, SignIn,
     SignInEnded, SignInId, Step, TransportError, Wake,
 };
 use bill_session_host::{Alarm, Clock};
@@ -52,11 +52,19 @@ impl Shared {
         change: impl FnOnce(&mut Session<Waker>, Instant) -> (R, Wake<Waker>),
     ) -> R {
         let now = self.now();
-        let (result, wake) = change(&mut self.lock(), now);
-        for waker in wake {
-            waker.wake();
-        }
+        // Nothing of it is taken apart before the lock is let go.
+        let changed = change(&mut self.lock(), now);
+        let (result, wake) = changed;
+        wake_all(wake);
         result
+    }
+
+    /// Settles an exchange; the clock is read if it matters.
+    fn settle<T: DeserializeOwned>(&self, heard: Heard<T>) -> Outcome<T> {
+        let settled = heard.settle_by(&mut self.lock(), || self.now());
+        let (outcome, wake) = settled;
+        wake_all(wake);
+        outcome
     }
 
     /// What has become of the credentials concerns other organisations that wait to use them.
@@ -85,9 +93,14 @@ impl Alarm for Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.renewer.look_again();
-        for waker in self.lock().rouse_listeners() {
-            waker.wake();
-        }
+        let woken = self.lock().rouse_listeners();
+        wake_all(woken);
+    }
+}
+
+fn wake_all(wake: Wake<Waker>) {
+    for waker in wake {
+        waker.wake();
     }
 }
 
@@ -163,7 +176,7 @@ async fn exchange<T: DeserializeOwned>(
         _ => shared.transport.send(request, limit, shared.call_cap).await,
     };
     let heard = in_flight.read(answer);
-    let outcome = shared.with(|session, now| heard.settle(session, now));
+    let outcome = shared.settle(heard);
     shared.tell_others();
     outcome
 }

@@ -8,7 +8,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use bill_session_core::{
-    Account, Call, CallId, Error, Finished, InFlight, Outcome, Session, SignIn, SignInEnded,
+    Account, Call, CallId, Error, Finished, Heard, InFlight, Outcome, Session, SignIn, SignInEnded,
     SignInId, Step, TransportError, Wake,
 };
 use bill_session_host::{Alarm, Clock};
@@ -45,11 +45,19 @@ impl Shared {
         change: impl FnOnce(&mut Session<Thread>, Instant) -> (R, Wake<Thread>),
     ) -> R {
         let now = self.now();
-        let (result, wake) = change(&mut self.lock(), now);
-        for thread in wake {
-            thread.unpark();
-        }
+        // Nothing of it is taken apart before the lock is let go.
+        let changed = change(&mut self.lock(), now);
+        let (result, wake) = changed;
+        wake_all(wake);
         result
+    }
+
+    /// Settles an exchange; the clock is read if it matters.
+    fn settle<T: DeserializeOwned>(&self, heard: Heard<T>) -> Outcome<T> {
+        let settled = heard.settle_by(&mut self.lock(), || self.now());
+        let (outcome, wake) = settled;
+        wake_all(wake);
+        outcome
     }
 
     /// What has become of the credentials concerns other organisations that wait to use them.
@@ -78,9 +86,14 @@ impl Alarm for Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.renewer.look_again();
-        for thread in self.lock().rouse_listeners() {
-            thread.unpark();
-        }
+        let woken = self.lock().rouse_listeners();
+        wake_all(woken);
+    }
+}
+
+fn wake_all(wake: Wake<Thread>) {
+    for thread in wake {
+        thread.unpark();
     }
 }
 
@@ -137,7 +150,7 @@ fn exchange<T: DeserializeOwned>(
         _ => shared.transport.send(request, limit, shared.call_cap),
     };
     let heard = in_flight.read(answer);
-    let outcome = shared.with(|session, now| heard.settle(session, now));
+    let outcome = shared.settle(heard);
     shared.tell_others();
     outcome
 }

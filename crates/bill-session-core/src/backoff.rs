@@ -58,3 +58,10 @@ pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     now.checked_add(wait).or_else(|| now.checked_add(FAR)).unwrap_or(now)
 }
+
+/// A length of time in nanoseconds, at most the 584 years that 64 bits hold.
+#[inline]
+pub(crate) fn nanoseconds(length: Duration) -> u64 {
+    let seconds = length.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(u64::from(length.subsec_nanos()))
+}

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use http::Method;
 
 use crate::account::SignedIn;
-use crate::backoff::later;
+use crate::backoff::{later, nanoseconds};
 use crate::cause::Cause;
 use crate::code::Code;
 use crate::credentials::Principal;
@@ -30,12 +30,12 @@ use crate::error::{Error, Limit, Misuse, SIGN_IN};
 use crate::exchange::InFlight;
 use crate::lease::Lease;
 use crate::limits::Spent;
-use crate::line::{CallId, Need, Purpose, Told, Waiter, Wake};
+use crate::line::{CallId, GRACE, Need, Purpose, Told, Waiter, Wake};
 use crate::mfa::Mfa;
-use crate::pump::{GRACE, Session};
+use crate::pump::Session;
 use crate::replay::{Effect, Replays, Retry};
 use crate::session::{Asked, Generation};
-use crate::sign_in::SignIn;
+use crate::sign_in::{SignIn, SignInParts};
 use crate::upload::{Repeatable, TIME_LEFT, Upload};
 use crate::wire::v2::Operation;
 use crate::wire::v3::Target;
@@ -44,7 +44,8 @@ use crate::wire::v3::Target;
 #[must_use = "a call does nothing until it is stepped"]
 pub struct Call {
     task: Task,
-    replays: Replays,
+    /// Nothing of a call that asks for nothing special and was never sent again.
+    replays: Option<Box<Replays>>,
     stage: Stage,
 }
 
@@ -72,7 +73,7 @@ pub(crate) enum Task {
     Upload(Arc<Upload>),
     Mfa(Arc<Mfa>),
     /// By nobody until it is sent, and then by the principal of that time and its version.
-    ListOrgs(Option<(Arc<Principal>, u64)>),
+    ListOrgs(Option<Box<(Arc<Principal>, u64)>>),
     SignIn,
     Lease {
         min_left: Duration,
@@ -172,7 +173,7 @@ pub(crate) struct V3 {
 
 impl Call {
     pub(crate) fn new(task: Task) -> Self {
-        Self { task, replays: Replays::default(), stage: Stage::New { total: None } }
+        Self { task, replays: None, stage: Stage::New { total: None } }
     }
 
     /// Makes sure that there is a session, signing in if there is none.
@@ -215,7 +216,7 @@ impl Call {
 
     /// How often it is sent again after its outcome was lost, if all it does is to read.
     pub fn retry(mut self, retry: Retry) -> Self {
-        self.replays.retry = Some(retry);
+        self.replays.get_or_insert_default().retry = Some(retry);
         self
     }
 
@@ -233,21 +234,63 @@ impl Call {
     }
 
     /// A call that goes on after an exchange.
-    pub(crate) fn resumed(task: Task, replays: Replays, ticket: Ticket) -> Self {
-        Self { task, replays, stage: Stage::Numbered(ticket) }
+    pub(crate) fn resumed(task: Task, replays: Box<Replays>, ticket: Ticket) -> Self {
+        Self { task, replays: Some(replays), stage: Stage::Numbered(ticket) }
     }
 
     /// Takes the next step: what the caller is to do now.
     ///
     /// `token` is asked for only when the call has to wait; it is what wakes the caller.
+    #[inline]
     pub fn step<W>(
+        self,
+        session: &mut Session<W>,
+        token: impl FnOnce() -> W,
+        now: Instant,
+    ) -> (Step, Wake<W>) {
+        let now = session.clamp(now);
+        match self.begin_at_once(session, now) {
+            Ok(in_flight) => (Step::Exchange(in_flight), Wake::nobody()),
+            Err(call) => call.step_in_line(session, token, now),
+        }
+    }
+
+    /// What nearly every call meets: nobody stands before it, and there is all that it needs.
+    ///
+    /// It would be granted the same in line.
+    #[inline]
+    fn begin_at_once<W>(self, session: &mut Session<W>, now: Instant) -> Result<InFlight, Self> {
+        let Stage::New { total } = self.stage else { return Err(self) };
+        let total = total.unwrap_or(session.settings.deadline);
+        let is_plain = matches!(self.task, Task::V2(_) | Task::V3(_)) && !total.is_zero();
+        if !is_plain || !session.is_at_rest() || session.is_due(now) {
+            return Err(self);
+        }
+        let Some((with, generation)) = session.at_once(now) else { return Err(self) };
+        let ticket = session.ticket(total, now);
+        let limit = session.call_limit.min(nanoseconds(total));
+        let slot = session.line.occupy(ticket.id, now, limit);
+        session.exchange_begins(now, limit);
+        session.renewals = 0;
+        Ok(InFlight {
+            task: self.task,
+            replays: self.replays,
+            slot,
+            ticket,
+            session: with,
+            generation,
+            sent_at: now,
+            limit,
+        })
+    }
+
+    fn step_in_line<W>(
         mut self,
         session: &mut Session<W>,
         token: impl FnOnce() -> W,
         now: Instant,
     ) -> (Step, Wake<W>) {
         let mut wake = Wake::nobody();
-        let now = session.clamp(now);
         let need = session.attainable(self.task.need());
         let ticket = match self.stage {
             Stage::Numbered(ticket) => ticket,
@@ -255,8 +298,12 @@ impl Call {
                 if let Some(refused) = self.first_step(session, now) {
                     return (refused, wake);
                 }
-                let is_upload = matches!(self.task, Task::Upload(_));
-                session.ticket(total, is_upload, now)
+                let settings = &session.settings;
+                let usual = match self.task {
+                    Task::Upload(_) => settings.deadline.saturating_add(settings.upload_limit),
+                    _ => settings.deadline,
+                };
+                session.ticket(total.unwrap_or(usual), now)
             }
         };
         self.stage = Stage::Numbered(ticket);
@@ -271,14 +318,6 @@ impl Call {
             }
             session.pump(now, &mut wake);
             return (Step::Refuse(error), wake);
-        }
-        let at_once = need == Need::Exchange { min_left: Duration::ZERO };
-        if at_once && session.line.is_empty() && now < ticket.deadline {
-            // Nobody stands before it: what it asks of the pump can be asked at once.
-            if let Some(with) = session.at_once(now) {
-                let step = self.start(session, None, ticket, with, now, &mut wake);
-                return (step, wake);
-            }
         }
         match session.line.find(ticket.id) {
             Some(at) => session.line.steps(at, need),
@@ -344,7 +383,7 @@ impl Call {
                 // A logout goes out even if the hour's calls are spent: it is worth the try.
                 let _counted = session.account.key.begin_call(now);
                 let with = (forgotten, Generation::NONE);
-                return self.start(session, Some(at), ticket, with, now, wake);
+                return self.start(session, at, ticket, with, now, wake);
             }
         } else if matches!(self.task, Task::ListOrgs(_)) {
             if has_slot {
@@ -364,7 +403,7 @@ impl Call {
                     match open {
                         Ok(()) if has_slot => {
                             let with = (current, generation);
-                            return self.start(session, Some(at), ticket, with, now, wake);
+                            return self.start(session, at, ticket, with, now, wake);
                         }
                         Ok(()) => {}
                         Err(spent) if spent.until >= ticket.deadline => {
@@ -415,29 +454,23 @@ impl Call {
         Step::Wait(self, session.look_again_at(look_at, at, now))
     }
 
-    /// The slot that the waiter has left the line with, or a free one, becomes an exchange.
-    #[inline(always)]
+    /// The waiter leaves the line, and its slot becomes an exchange.
     fn start<W>(
         self,
         session: &mut Session<W>,
-        at: Option<usize>,
+        at: usize,
         ticket: Ticket,
         (with, generation): (Arc<SignedIn>, Generation),
         now: Instant,
         wake: &mut Wake<W>,
     ) -> Step {
-        let left = ticket.deadline.saturating_duration_since(now);
         let longest = match self.task {
             Task::Upload(_) => session.settings.upload_limit,
             _ => session.settings.call_limit,
         };
-        let limit = longest.min(left);
-        let until = later(now, limit.saturating_add(GRACE));
-        let slot = match at {
-            Some(at) => session.line.start_exchange(at, until, wake),
-            None => session.line.occupy(ticket.id, until),
-        };
-        session.lapses_at(until);
+        let limit = nanoseconds(longest.min(ticket.deadline.saturating_duration_since(now)));
+        let slot = session.line.start_exchange(at, now, limit, wake);
+        session.exchange_begins(now, limit);
         if self.is_call() {
             session.renewals = 0;
         }
@@ -472,9 +505,9 @@ impl Call {
         if let Err(spent) = account.key.begin_sign_in(now) {
             return self.refuse(session, at, Refusal::Spent(Limit::SignIns, spent), now, wake);
         }
-        self.task = Task::ListOrgs(Some(account.identity.current()));
+        self.task = Task::ListOrgs(Some(Box::new(account.identity.current())));
         let with = (Arc::new(SignedIn::nobody(account)), Generation::NONE);
-        self.start(session, Some(at), ticket, with, now, wake)
+        self.start(session, at, ticket, with, now, wake)
     }
 
     /// The waiter's slot becomes the sign-in that all wait for; the call waits like any other.
@@ -536,7 +569,8 @@ impl Call {
         session.line.waits(at, token(), wake);
         session.pump(now, wake);
         let until = session.look_again_at(ticket.deadline, at, now);
-        Step::SignIn(SignIn { account, principal, device, attempt, limit }, self, until)
+        let sign_in = SignIn::new(SignInParts { account, principal, device, attempt, limit });
+        Step::SignIn(sign_in, self, until)
     }
 
     /// The call ends unsent, and whatever it held passes on.

@@ -15,7 +15,7 @@ use crate::call::{Call, Task, Ticket};
 use crate::cause::Cause;
 use crate::code::Meaning;
 use crate::credentials::Principal;
-use crate::error::{DecodeError, Error, Limit};
+use crate::error::{ApiError, DecodeError, Error, Limit};
 use crate::events::Event;
 use crate::lease::Lease;
 use crate::line::{CallId, Waiter, Wake};
@@ -31,13 +31,14 @@ use crate::wire::{Parsed, Verdict, date, v2, v3};
 #[must_use = "an exchange that is neither settled nor cancelled holds its slot until its deadline"]
 pub struct InFlight {
     pub(crate) task: Task,
-    pub(crate) replays: Replays,
+    pub(crate) replays: Option<Box<Replays>>,
     pub(crate) slot: Option<u32>,
     pub(crate) ticket: Ticket,
     pub(crate) session: Arc<SignedIn>,
     pub(crate) generation: Generation,
     pub(crate) sent_at: Instant,
-    pub(crate) limit: Duration,
+    /// In nanoseconds, which fit into half of what a `Duration` takes: this is moved at every call.
+    pub(crate) limit: u64,
 }
 
 impl InFlight {
@@ -67,9 +68,7 @@ impl InFlight {
                 (UploadForm::V2(_), None) => v3::session_info(gateway, headers),
             },
             (Task::Mfa(mfa), _) => mfa.request(&self.session),
-            (Task::ListOrgs(Some((principal, _))), Some(key)) => {
-                v2::list_orgs(base, principal, key)
-            }
+            (Task::ListOrgs(Some(asker)), Some(key)) => v2::list_orgs(base, &asker.0, key),
             (Task::Logout { .. }, Some(key)) if self.session.api == Api::V2 => {
                 v2::logout(base, key, session_id)
             }
@@ -123,12 +122,12 @@ impl InFlight {
 
     fn parse_trust<T>(&self, answer: &Response<Bytes>) -> Parsed<Data<T>> {
         let parsed = self.parse::<Option<MfaData>>(answer).discreet();
-        parsed.map(|data| Data::Trust(data.unwrap_or_default()))
+        parsed.map(|data| Data::Trust(Box::new(data.unwrap_or_default())))
     }
 
     /// The longest time that the exchange may take.
     pub fn limit(&self) -> Duration {
-        self.limit
+        Duration::from_nanos(self.limit)
     }
 
     /// The number of its call.
@@ -165,16 +164,17 @@ impl InFlight {
                 let date = if tells_time { date(answer.headers()) } else { None };
                 (verdict, end, date, Ok(parsed))
             }
-            Err(error) => (Verdict::Unknown, Ended::by_silence(&error), None, Err(error)),
+            Err(error) => (Verdict::Unknown, Ended::by_silence(&error), None, Err(Box::new(error))),
         };
-        Heard { in_flight: self, verdict, end, date, parsed }
+        Heard { in_flight: self, news: News::of(verdict, end, date), parsed }
     }
 
     /// Takes the word of a program that has read the answer by itself.
+    #[inline]
     pub fn observed(self, verdict: Verdict) -> Heard<()> {
         let end = Ended::by_verdict(verdict);
         let parsed = Ok(Parsed::Success(Data::Asked(())));
-        Heard { in_flight: self, verdict, end, date: None, parsed }
+        Heard { in_flight: self, news: News::of(verdict, end, None), parsed }
     }
 }
 
@@ -193,12 +193,29 @@ impl fmt::Debug for InFlight {
 #[must_use = "an exchange that is not settled holds its slot until its deadline"]
 pub struct Heard<T> {
     in_flight: InFlight,
+    /// What an ordinary answer does not tell; nothing of one by which the session is alive.
+    news: Option<Box<News>>,
+    parsed: Result<Parsed<Data<T>>, Box<TransportError>>,
+}
+
+/// What is out of the ordinary in an answer.
+#[derive(Debug)]
+struct News {
     verdict: Verdict,
-    /// How it has ended, if the call may go out again after that.
+    /// How the exchange has ended, if the call may go out again after that.
     end: Option<Ended>,
     /// BILL's clock, where it matters.
     date: Option<SystemTime>,
-    parsed: Result<Parsed<Data<T>>, TransportError>,
+}
+
+impl News {
+    #[inline]
+    fn of(verdict: Verdict, end: Option<Ended>, date: Option<SystemTime>) -> Option<Box<Self>> {
+        if verdict == Verdict::Alive && end.is_none() && date.is_none() {
+            return None;
+        }
+        Some(Box::new(Self { verdict, end, date }))
+    }
 }
 
 /// What an answer holds.
@@ -207,16 +224,58 @@ enum Data<T> {
     /// What the caller asked for.
     Asked(T),
     /// What it says of the session's trust.
-    Trust(MfaData),
+    Trust(Box<MfaData>),
 }
 
 impl<T: DeserializeOwned> Heard<T> {
     /// Frees the slot, draws the consequences for the session, and tells how the call goes on.
+    #[inline]
     pub fn settle<W>(self, session: &mut Session<W>, now: Instant) -> (Outcome<T>, Wake<W>) {
-        let Self { in_flight, verdict, end, date, parsed } = self;
-        let InFlight {
-            task, mut replays, slot, ticket, generation, sent_at, session: used, ..
-        } = in_flight;
+        if session.is_due(now) {
+            return self.settle_at(session, now);
+        }
+        self.settle_by(session, || now)
+    }
+
+    /// The same, by a clock that is read only if the time matters: it does not to the answer that
+    /// nearly every call gets, when nobody waits for the slot.
+    ///
+    /// What lapses meanwhile is noticed by whoever comes next.
+    #[inline]
+    pub fn settle_by<W>(
+        self,
+        session: &mut Session<W>,
+        clock: impl FnOnce() -> Instant,
+    ) -> (Outcome<T>, Wake<W>) {
+        if !self.is_ordinary() || !session.is_at_rest() {
+            return self.settle_at(session, clock());
+        }
+        let Self { in_flight, parsed, .. } = self;
+        let InFlight { task, slot, ticket, generation, sent_at, session: used, .. } = in_flight;
+        if let Some(slot) = slot {
+            session.line.end_exchange(slot, ticket.id);
+        }
+        session.machine.credit(generation, sent_at);
+        session.give_back(used, generation);
+        (ended(&task, Verdict::Alive, parsed, |_| None), Wake::nobody())
+    }
+
+    /// Whether the session is well by it, and there is no more to it than that.
+    #[inline]
+    fn is_ordinary(&self) -> bool {
+        let is_call = matches!(self.in_flight.task, Task::V2(_) | Task::V3(_) | Task::Upload(_));
+        is_call && self.news.is_none()
+    }
+
+    #[inline(never)]
+    fn settle_at<W>(self, session: &mut Session<W>, now: Instant) -> (Outcome<T>, Wake<W>) {
+        let Self { in_flight, news, parsed } = self;
+        let (verdict, end, date) = match news {
+            Some(news) => (news.verdict, news.end, news.date),
+            None => (Verdict::Alive, None, None),
+        };
+        let InFlight { task, replays, slot, ticket, generation, sent_at, session: used, .. } =
+            in_flight;
         let mut wake = Wake::nobody();
         let now = session.clamp(now);
         if let Some(slot) = slot {
@@ -229,12 +288,13 @@ impl<T: DeserializeOwned> Heard<T> {
         }
         match &task {
             Task::ListOrgs(asker) => {
-                session.listed_orgs(asker.as_ref(), &parsed, verdict, now, &mut wake);
+                session.listed_orgs(asker.as_deref(), &parsed, verdict, now, &mut wake);
             }
             _ => session.heed(verdict, generation, sent_at, now, &mut wake),
         }
         if let Some(end) = end {
             let retry = session.settings.retry;
+            let mut replays = replays.unwrap_or_default();
             let wait = replays.after(end, task.effect(), retry, session.machine.jitter());
             let not_before = wait.map(|wait| later(now, wait));
             if let Some(not_before) = not_before.filter(|then| *then < ticket.deadline) {
@@ -247,7 +307,7 @@ impl<T: DeserializeOwned> Heard<T> {
         }
         let outcome = match parsed {
             Ok(Parsed::Success(Data::Trust(data))) => {
-                session.trust_told(&task, data, &used, generation, &mut wake)
+                session.trust_told(&task, *data, &used, generation, &mut wake)
             }
             parsed => {
                 let until = |left| session.account.key.wall_at(later(now, left));
@@ -265,7 +325,7 @@ impl<W> Session<W> {
     fn listed_orgs<T>(
         &mut self,
         asker: Option<&(Arc<Principal>, u64)>,
-        parsed: &Result<Parsed<T>, TransportError>,
+        parsed: &Result<Parsed<T>, Box<TransportError>>,
         verdict: Verdict,
         now: Instant,
         wake: &mut Wake<W>,
@@ -281,7 +341,7 @@ impl<W> Session<W> {
                 key.lift();
             }
             Ok(Parsed::Error(error)) => {
-                let cause = Arc::new(Cause::Refused(error.clone()));
+                let cause = Arc::new(Cause::Refused(ApiError::clone(error)));
                 match error.meaning() {
                     Meaning::WrongPassword => identity.refuse(*version, Arc::clone(&cause)),
                     Meaning::WrongKey => key.refuse(Arc::clone(&cause)),
@@ -329,7 +389,7 @@ impl<W> Session<W> {
 /// Puts the call back where it stood, before anything is granted to others.
 fn rejoin<T, W>(
     task: Task,
-    replays: Replays,
+    replays: Box<Replays>,
     ticket: Ticket,
     not_before: Option<Instant>,
     session: &mut Session<W>,
@@ -347,7 +407,7 @@ fn rejoin<T, W>(
 fn ended<T: DeserializeOwned>(
     task: &Task,
     verdict: Verdict,
-    parsed: Result<Parsed<Data<T>>, TransportError>,
+    parsed: Result<Parsed<Data<T>>, Box<TransportError>>,
     until: impl FnOnce(Duration) -> Option<SystemTime>,
 ) -> Outcome<T> {
     let call = || task.name();
@@ -373,12 +433,12 @@ fn ended<T: DeserializeOwned>(
                 until: until(left),
                 code: error.code().cloned(),
             },
-            _ => Error::from_api(error),
+            _ => Error::from_api(*error),
         },
-        Ok(Parsed::Mismatch(error)) => Error::Decode { call: call(), error },
-        Ok(Parsed::Foreign(answer)) => Error::NotBill { call: call(), answer },
-        Err(error) if error.is_content() => Error::Content { call: call(), error },
-        Err(error) => Error::NoAnswer { call: call(), error },
+        Ok(Parsed::Mismatch(error)) => Error::Decode { call: call(), error: *error },
+        Ok(Parsed::Foreign(answer)) => Error::NotBill { call: call(), answer: *answer },
+        Err(error) if error.is_content() => Error::Content { call: call(), error: *error },
+        Err(error) => Error::NoAnswer { call: call(), error: *error },
     };
     Outcome::Failed(error)
 }

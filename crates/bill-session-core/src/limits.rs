@@ -60,6 +60,13 @@ pub struct Budget {
     pub closed_for: Option<Duration>,
 }
 
+/// A minute of a key's window of calls, for whoever asks many times within it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Minute {
+    pub(crate) number: u64,
+    pub(crate) ends: Instant,
+}
+
 /// An hourly limit that is spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spent {
@@ -171,9 +178,14 @@ impl KeyLimits {
     }
 
     /// Counts a call; an error tells from when on there is room for one.
-    #[inline]
     pub(crate) fn begin_call(&self, now: Instant) -> Result<(), Spent> {
-        self.calls_open(now)?;
+        self.begin_call_in(self.minute_of(now), now)
+    }
+
+    /// The same for who knows what minute it is.
+    #[inline]
+    pub(crate) fn begin_call_in(&self, minute: u64, now: Instant) -> Result<(), Spent> {
+        self.calls_open_in(minute, now)?;
         let before = self.current.fetch_add(1, Ordering::Relaxed);
         if self.past.load(Ordering::Relaxed).saturating_add(before) < self.calls_an_hour {
             return Ok(());
@@ -186,8 +198,12 @@ impl KeyLimits {
     }
 
     /// Whether a call may begin; an error tells from when on one may.
-    #[inline]
     pub(crate) fn calls_open(&self, now: Instant) -> Result<(), Spent> {
+        self.calls_open_in(self.minute_of(now), now)
+    }
+
+    #[inline]
+    fn calls_open_in(&self, minute: u64, now: Instant) -> Result<(), Spent> {
         if self.closed.load(Ordering::Acquire) {
             let mut slow = self.slow();
             match slow.calls_closed_until {
@@ -198,7 +214,6 @@ impl KeyLimits {
                 }
             }
         }
-        let minute = self.minute_of(now);
         if self.minute.load(Ordering::Acquire) < minute {
             self.turn_to(minute);
         }
@@ -267,9 +282,14 @@ impl KeyLimits {
         self.minute.store(minute, Ordering::Release);
     }
 
-    #[inline]
     fn minute_of(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.origin).as_secs() / 60
+    }
+
+    /// The minute of `now`.
+    pub(crate) fn minute_at(&self, now: Instant) -> Minute {
+        let number = self.minute_of(now);
+        Minute { number, ends: later(self.origin, Duration::from_secs(60 * (number + 1))) }
     }
 
     fn slow(&self) -> MutexGuard<'_, Slow> {

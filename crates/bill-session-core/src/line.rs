@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 use crate::backoff::later;
 use crate::cause::Cause;
 
+/// How much longer than its transport's limit an exchange is waited for.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
 /// How long a waiter that was woken has time to take up its slot.
 pub(crate) const ASSIGNMENT: Duration = Duration::from_millis(250);
 
@@ -109,20 +112,35 @@ impl<W> Waiter<W> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Slot {
     Free,
-    Assigned { id: CallId, until: Instant },
-    Exchange { id: CallId, until: Instant },
-    SignIn { attempt: u64, until: Instant },
+    Assigned {
+        id: CallId,
+        until: Instant,
+    },
+    /// Its end is a sum that is hardly ever asked for; the limit is in nanoseconds.
+    Exchange {
+        id: CallId,
+        begun: Instant,
+        limit: u64,
+    },
+    SignIn {
+        attempt: u64,
+        until: Instant,
+    },
 }
 
 impl Slot {
     fn until(self) -> Option<Instant> {
         match self {
             Self::Free => None,
-            Self::Assigned { until, .. }
-            | Self::Exchange { until, .. }
-            | Self::SignIn { until, .. } => Some(until),
+            Self::Exchange { begun, limit, .. } => Some(exchange_ends_at(begun, limit)),
+            Self::Assigned { until, .. } | Self::SignIn { until, .. } => Some(until),
         }
     }
+}
+
+/// When nobody is waited for any longer who began an exchange of so many nanoseconds.
+pub(crate) fn exchange_ends_at(begun: Instant, limit: u64) -> Instant {
+    later(begun, Duration::from_nanos(limit).saturating_add(GRACE))
 }
 
 /// The waiters and the slots of one organisation.
@@ -355,16 +373,17 @@ impl<W> Line<W> {
         }
     }
 
-    /// The waiter leaves the line with its slot, for an exchange that is over at `until`.
+    /// The waiter leaves the line with its slot, for an exchange.
     pub(crate) fn start_exchange(
         &mut self,
         at: usize,
-        until: Instant,
+        begun: Instant,
+        limit: u64,
         wake: &mut Wake<W>,
     ) -> Option<u32> {
         let index = self.waiters[at].slot.take();
         if let Some(index) = index {
-            self.slots[index] = Slot::Exchange { id: self.waiters[at].id, until };
+            self.slots[index] = Slot::Exchange { id: self.waiters[at].id, begun, limit };
         }
         self.leave(at, wake);
         u32::try_from(index?).ok()
@@ -372,9 +391,9 @@ impl<W> Line<W> {
 
     /// A free slot goes to an exchange of somebody who does not stand in line.
     #[inline]
-    pub(crate) fn occupy(&mut self, id: CallId, until: Instant) -> Option<u32> {
+    pub(crate) fn occupy(&mut self, id: CallId, begun: Instant, limit: u64) -> Option<u32> {
         let index = self.slots.iter().position(|slot| matches!(slot, Slot::Free))?;
-        self.slots[index] = Slot::Exchange { id, until };
+        self.slots[index] = Slot::Exchange { id, begun, limit };
         self.free -= 1;
         u32::try_from(index).ok()
     }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::account::{Account, SignedIn};
-use crate::backoff::later;
+use crate::backoff::{later, nanoseconds};
 use crate::call::{Call, Ticket};
 use crate::cause::Cause;
 use crate::events::{Event, Events, Why};
 use crate::lifetime::Lifetime;
-use crate::line::{CallId, Line, Need, Told, Wake};
+use crate::limits::Minute;
+use crate::line::{CallId, GRACE, Line, Need, Told, Wake, exchange_ends_at};
 use crate::session::{Asked, Attempt, Ended, Generation, Phase, SessionMachine};
 use crate::settings::{Renewal, Settings};
 use crate::sign_in::{NotFollowed, SignInId};
@@ -20,8 +21,6 @@ use crate::wire::Verdict;
 
 const IDLE_LIMIT: Duration = Duration::from_secs(35 * 60);
 
-/// How much longer than its transport's limit an exchange is waited for.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// The longest that a waiter waits without looking again.
 const GLANCE: Duration = Duration::from_secs(1);
 /// The most handles on a session that are kept.
@@ -52,6 +51,12 @@ pub struct Session<W> {
     spare: Vec<Arc<SignedIn>>,
     /// Nothing lapses before then.
     due: Instant,
+    /// Whether no exchange of the usual limit that begins from now on can lapse before `due`.
+    covers_usual: bool,
+    /// The usual limit of an exchange, in nanoseconds.
+    pub(crate) call_limit: u64,
+    /// The minute of the latest call.
+    minute: Minute,
     last_beat: Instant,
     pub(crate) renewals: u32,
     renewal_not_before: Instant,
@@ -76,6 +81,9 @@ impl<W> Session<W> {
             version: account.identity.version(),
             last: now,
             due: later(now, Duration::MAX),
+            covers_usual: false,
+            call_limit: nanoseconds(settings.call_limit),
+            minute: account.key.minute_at(now),
             last_beat: now,
             renewals: 0,
             renewal_not_before: now,
@@ -308,6 +316,16 @@ impl<W> Session<W> {
         }
     }
 
+    /// An exchange begins, and lapses when its time is over.
+    #[inline]
+    pub(crate) fn exchange_begins(&mut self, now: Instant, limit: u64) {
+        let usual = self.call_limit;
+        if !self.covers_usual || limit < usual {
+            self.lapses_at(exchange_ends_at(now, limit));
+            self.covers_usual |= limit == usual;
+        }
+    }
+
     /// Something lapses at `until`.
     pub(crate) fn lapses_at(&mut self, until: Instant) {
         self.due = self.due.min(until);
@@ -476,13 +494,25 @@ impl<W> Session<W> {
         }
     }
 
+    /// Whether nobody waits, and nobody has replaced the credentials.
+    #[inline]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.line.is_empty() && self.account.identity.version() == self.version
+    }
+
+    /// Whether something lapses.
+    #[inline]
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        now >= self.due
+    }
+
     /// Draws the consequences of what time and others have done.
     pub(crate) fn notice(&mut self, now: Instant, wake: &mut Wake<W>) {
         let version = self.account.identity.version();
         if version != self.version {
             self.replaced(version, wake);
         }
-        if now >= self.due {
+        if self.is_due(now) {
             self.lapse(now, wake);
         }
     }
@@ -525,6 +555,7 @@ impl<W> Session<W> {
         let beat = overdue.and(self.settings.heartbeat).map(|limit| later(self.last_beat, limit));
         let next = self.line.next_lapse().into_iter().chain(overdue).chain(beat).min();
         self.due = next.unwrap_or_else(|| later(now, Duration::MAX));
+        self.covers_usual = false;
     }
 
     fn grant(&mut self, now: Instant, wake: &mut Wake<W>) {
@@ -610,19 +641,9 @@ impl<W> Session<W> {
 
     /// A call's number, epoch and deadline.
     #[inline]
-    pub(crate) fn ticket(
-        &mut self,
-        total: Option<Duration>,
-        is_upload: bool,
-        now: Instant,
-    ) -> Ticket {
-        let usual = || {
-            let more = if is_upload { self.settings.upload_limit } else { Duration::ZERO };
-            self.settings.deadline.saturating_add(more)
-        };
-        let total = total.unwrap_or_else(usual);
-        let id = self.line.next_id();
-        Ticket { id, epoch: self.machine.epoch(), deadline: later(now, total) }
+    pub(crate) fn ticket(&mut self, total: Duration, now: Instant) -> Ticket {
+        let (id, epoch) = (self.line.next_id(), self.machine.epoch());
+        Ticket { id, epoch, deadline: later(now, total) }
     }
 
     /// A session for a call before which nobody stands in line, when a slot and the budget are free.
@@ -631,9 +652,13 @@ impl<W> Session<W> {
         let Asked::Ready(current, generation) = self.machine.ask(now) else {
             return None;
         };
-        if !self.line.has_free_slot() || self.account.key.begin_call(now).is_err() {
+        if !self.line.has_free_slot() {
             return None;
         }
+        if now >= self.minute.ends {
+            self.minute = self.account.key.minute_at(now);
+        }
+        self.account.key.begin_call_in(self.minute.number, now).ok()?;
         let session = match self.spare.pop() {
             Some(spare) if Arc::ptr_eq(&spare, current) => spare,
             _ => Arc::clone(current),

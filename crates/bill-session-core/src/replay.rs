@@ -100,6 +100,7 @@ pub(crate) struct Replays {
     invalid: u8,
     contended: u8,
     lost: u8,
+    /// What the call itself asks for; few do.
     pub(crate) retry: Option<Retry>,
 }
 
@@ -165,6 +166,7 @@ impl Ended {
     }
 
     /// What the word of a program comes to that has read the answer by itself.
+    #[inline]
     pub(crate) fn by_verdict(verdict: Verdict) -> Option<Self> {
         match verdict {
             Verdict::Invalid => Some(Self { end: End::Invalid, retry_after: None }),

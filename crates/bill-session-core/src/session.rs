@@ -29,6 +29,9 @@ use crate::backoff::{self, CONTENDED_SIGN_IN, FAILED, Jitter, later};
 use crate::cause::Cause;
 use crate::lifetime::Lifetime;
 
+/// How long a session without an end is not looked at again.
+const FRESH: Duration = Duration::from_secs(3600);
+
 /// One session in the row of those that a machine had; a verdict about another changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(u64);
@@ -115,6 +118,8 @@ struct Active<S> {
     generation: Generation,
     created_at: Instant,
     alive_at: Instant,
+    /// It is usable until then at least: nothing but an answer moves its end, and only away.
+    fresh_until: Instant,
     /// Whether BILL has accepted it at least once.
     proven: bool,
     version: u64,
@@ -126,6 +131,10 @@ struct Active<S> {
 impl<S> Active<S> {
     #[inline]
     fn usable_at(&self, now: Instant) -> bool {
+        now < self.fresh_until || self.within_limits_at(now)
+    }
+
+    fn within_limits_at(&self, now: Instant) -> bool {
         let within = |limit: Option<Duration>, since: Instant| {
             limit.is_none_or(|limit| now.saturating_duration_since(since) < limit)
         };
@@ -284,6 +293,7 @@ impl<S> SessionMachine<S> {
                     generation,
                     created_at: begun,
                     alive_at: begun,
+                    fresh_until: begun,
                     proven: false,
                     version: attempt.version,
                     lifetime,
@@ -365,6 +375,9 @@ impl<S> SessionMachine<S> {
             return;
         }
         active.alive_at = active.alive_at.max(sent_at);
+        if active.fresh_until <= sent_at {
+            active.fresh_until = active.ends_at().unwrap_or_else(|| later(sent_at, FRESH));
+        }
         if !active.proven {
             active.proven = true;
             self.failures = 0;

@@ -15,8 +15,8 @@ use crate::code::Meaning;
 use crate::credentials::{OrgId, Principal, RememberedDevice, Secret, SessionId};
 use crate::error::SIGN_IN;
 use crate::events::Event;
-use crate::line::{Told, Wake};
-use crate::pump::{GRACE, Session};
+use crate::line::{GRACE, Told, Wake};
+use crate::pump::Session;
 use crate::session::{Attempt, Failure, Landed};
 use crate::transport::TransportError;
 use crate::wire::v3::SessionHeaders;
@@ -28,7 +28,10 @@ pub struct SignInId(pub(crate) Attempt);
 
 /// A sign-in to be run, on behalf of everyone who waits for it.
 #[must_use = "a sign-in that is neither settled nor cancelled holds up everyone until its deadline"]
-pub struct SignIn {
+pub struct SignIn(Box<SignInParts>);
+
+/// What a sign-in is run with.
+pub(crate) struct SignInParts {
     pub(crate) account: Arc<Account>,
     pub(crate) principal: Arc<Principal>,
     pub(crate) device: Option<Arc<RememberedDevice>>,
@@ -37,19 +40,23 @@ pub struct SignIn {
 }
 
 impl SignIn {
+    pub(crate) fn new(parts: SignInParts) -> Self {
+        Self(Box::new(parts))
+    }
+
     /// Its id.
     pub fn id(&self) -> SignInId {
-        SignInId(self.attempt)
+        SignInId(self.0.attempt)
     }
 
     /// The longest time that its exchange may take.
     pub fn limit(&self) -> Duration {
-        self.limit
+        self.0.limit
     }
 
     /// The request to send.
     pub fn request(&self) -> Request<Bytes> {
-        self.account.sign_in(&self.principal, self.device.as_deref())
+        self.0.account.sign_in(&self.0.principal, self.0.device.as_deref())
     }
 
     /// Parses the answer, or takes note that none came; needs no lock.
@@ -58,13 +65,14 @@ impl SignIn {
             Ok(answer) => (self.judge(&answer), date(answer.headers())),
             Err(error) => (Err(failed(Cause::NoAnswer(error), None)), None),
         };
-        let sent_device = self.device.is_some();
-        HeardSignIn { account: self.account, attempt: self.attempt, heard, date, sent_device }
+        let sent_device = self.0.device.is_some();
+        let SignInParts { account, attempt, .. } = *self.0;
+        HeardSignIn { account, attempt, heard, date, sent_device }
     }
 
     fn parse(&self, answer: &Response<Bytes>) -> Parsed<Login> {
-        let (name, held) = (SIGN_IN.into(), &self.account.held);
-        match self.account.api_for(&self.principal) {
+        let (name, held) = (SIGN_IN.into(), &self.0.account.held);
+        match self.0.account.api_for(&self.0.principal) {
             Api::V2 => v2::read::<v2::LoginData>(answer, &name, held).map(Login::from),
             Api::V3 => v3::read::<v3::LoginData>(answer, &name, held).map(Login::from),
         }
@@ -77,7 +85,7 @@ impl SignIn {
             Parsed::Error(error) => {
                 let meaning = error.meaning();
                 let after = retry_after(headers);
-                let cause = Arc::new(Cause::Refused(error));
+                let cause = Arc::new(Cause::Refused(*error));
                 let kind = match meaning {
                     Meaning::Contended => Kind::Contended(after),
                     Meaning::HourSpent => Kind::HourSpent(left_of_hour(headers)),
@@ -88,10 +96,10 @@ impl SignIn {
             }
             // What does not fit is not repeated: it may hold the session's id.
             Parsed::Mismatch(_) => Err(failed(
-                Cause::NotBill(foreign(answer, &self.account.held)),
+                Cause::NotBill(foreign(answer, &self.0.account.held)),
                 retry_after(headers),
             )),
-            Parsed::Foreign(answer) => Err(failed(Cause::NotBill(answer), retry_after(headers))),
+            Parsed::Foreign(answer) => Err(failed(Cause::NotBill(*answer), retry_after(headers))),
         }
     }
 
@@ -99,33 +107,35 @@ impl SignIn {
         let Login { session_id, org_id, api_end_point, user_id, trusted } = data;
         let session_id = SessionId(Secret::new(session_id));
         let usable = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
-        let headers = SessionHeaders::new(&session_id, &self.account.api_key)
+        let headers = SessionHeaders::new(&session_id, &self.0.account.api_key)
             .filter(|_| usable(session_id.expose_secret()));
         let Some(headers) = headers else {
-            return Err(failed(Cause::NotBill(foreign(answer, &self.account.held)), None));
+            return Err(failed(Cause::NotBill(foreign(answer, &self.0.account.held)), None));
         };
-        let asked_for = self.account.org_id().map(OrgId::as_str);
+        let asked_for = self.0.account.org_id().map(OrgId::as_str);
         if asked_for.is_some() && org_id.is_some() && org_id.as_deref() != asked_for {
             return Err(failed(Cause::WrongOrganization, None));
         }
-        let environment = &self.account.environment;
+        let environment = &self.0.account.environment;
         let followed = match &api_end_point {
             None => Some(environment.base()),
             Some(named) => environment.followed(named),
         };
         let not_followed = match (&followed, api_end_point) {
-            (None, Some(named)) => Some(NotFollowed { host: host_of(&named, &self.account.held) }),
+            (None, Some(named)) => {
+                Some(NotFollowed { host: host_of(&named, &self.0.account.held) })
+            }
             _ => None,
         };
         let session = SignedIn {
-            account: Arc::clone(&self.account),
-            api: self.account.api_for(&self.principal),
-            version: self.attempt.version(),
+            account: Arc::clone(&self.0.account),
+            api: self.0.account.api_for(&self.0.principal),
+            version: self.0.attempt.version(),
             session_id,
             headers,
             gateway: environment.gateway(),
             base: followed.unwrap_or_else(|| environment.base()),
-            user_id: user_id.map(|id| self.account.held.printable(&id)),
+            user_id: user_id.map(|id| self.0.account.held.printable(&id)),
         };
         Ok(Welcome { session: Arc::new(session), trusted, not_followed })
     }
@@ -133,7 +143,7 @@ impl SignIn {
 
 impl fmt::Debug for SignIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignIn").field("attempt", &self.attempt).finish_non_exhaustive()
+        f.debug_struct("SignIn").field("attempt", &self.0.attempt).finish_non_exhaustive()
     }
 }
 

@@ -56,20 +56,25 @@ impl fmt::Display for Base {
     }
 }
 
-/// What an answer holds, once parsed.
+/// What an answer holds, once parsed; what is rare is boxed, for every answer is moved about.
 #[derive(Debug)]
 pub(crate) enum Parsed<T> {
     /// BILL carried it out, and the data fits.
     Success(T),
     /// BILL carried it out, but the data does not fit the type asked for.
-    Mismatch(DecodeError),
+    Mismatch(Box<DecodeError>),
     /// BILL said no, in its own form.
-    Error(ApiError),
+    Error(Box<ApiError>),
     /// It is not BILL's.
-    Foreign(ForeignAnswer),
+    Foreign(Box<ForeignAnswer>),
 }
 
 impl<T> Parsed<T> {
+    /// BILL carried it out, and this is what does not fit.
+    pub(crate) fn mismatch(text: String) -> Self {
+        Self::Mismatch(Box::new(DecodeError::new(text)))
+    }
+
     pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Parsed<U> {
         match self {
             Self::Success(data) => Parsed::Success(change(data)),
@@ -82,9 +87,7 @@ impl<T> Parsed<T> {
     /// The same, without a word of what did not fit: it may be a secret in the wrong place.
     pub(crate) fn discreet(self) -> Self {
         match self {
-            Self::Mismatch(_) => {
-                Self::Mismatch(DecodeError::new("it is in another form than BILL's".to_owned()))
-            }
+            Self::Mismatch(_) => Self::mismatch("it is in another form than BILL's".to_owned()),
             parsed => parsed,
         }
     }

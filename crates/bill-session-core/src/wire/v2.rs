@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::credentials::{DevKey, Principal, RememberedDevice, Secret, SessionId};
-use crate::error::{ApiError, DecodeError, Misuse};
+use crate::error::{ApiError, Misuse};
 use crate::identity::Held;
 use crate::wire::{Base, Parsed, foreign, secret_body};
 
@@ -322,20 +322,20 @@ pub(crate) fn read<T: DeserializeOwned>(
     held: &Held,
 ) -> Parsed<T> {
     if answer.status().is_redirection() {
-        return Parsed::Foreign(foreign(answer, held));
+        return Parsed::Foreign(Box::new(foreign(answer, held)));
     }
     match serde_json::from_slice::<Envelope<T>>(answer.body()) {
         Ok(Envelope::Success(data)) => Parsed::Success(data),
         Ok(Envelope::Error { code, message }) => {
             let message = held.printable(&message);
             let code = code.as_deref().and_then(|code| held.code(code));
-            Parsed::Error(ApiError::new(Arc::clone(call), answer.status(), code, message))
+            Parsed::Error(Box::new(ApiError::new(Arc::clone(call), answer.status(), code, message)))
         }
         // Either the payload is of another type than the caller's, or the document is not BILL's.
         // Only a second look tells, and only this rare case pays for it.
         Err(error) => match serde_json::from_slice::<Envelope<IgnoredAny>>(answer.body()) {
-            Ok(_) => Parsed::Mismatch(DecodeError::new(held.printable(&error.to_string()))),
-            Err(_) => Parsed::Foreign(foreign(answer, held)),
+            Ok(_) => Parsed::mismatch(held.printable(&error.to_string())),
+            Err(_) => Parsed::Foreign(Box::new(foreign(answer, held))),
         },
     }
 }

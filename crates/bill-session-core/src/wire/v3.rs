@@ -18,7 +18,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::credentials::{AppKey, DevKey, Principal, RememberedDevice, Secret, SessionId};
-use crate::error::{ApiError, DecodeError, ErrorEntry, Misuse};
+use crate::error::{ApiError, ErrorEntry, Misuse};
 use crate::identity::Held;
 use crate::wire::{Base, Parsed, foreign, secret_body};
 
@@ -392,23 +392,23 @@ pub(crate) fn read<T: DeserializeOwned>(
     let status = answer.status();
     if !status.is_success() {
         return match error(answer, call, held) {
-            Some(error) if !status.is_redirection() => Parsed::Error(error),
-            _ => Parsed::Foreign(foreign(answer, held)),
+            Some(error) if !status.is_redirection() => Parsed::Error(Box::new(error)),
+            _ => Parsed::Foreign(Box::new(foreign(answer, held))),
         };
     }
     if answer.body().is_empty() {
         let unit: UnitDeserializer<serde::de::value::Error> = ().into_deserializer();
         return match T::deserialize(unit) {
             Ok(nothing) => Parsed::Success(nothing),
-            Err(error) => Parsed::Mismatch(DecodeError::new(error.to_string())),
+            Err(error) => Parsed::mismatch(error.to_string()),
         };
     }
     match serde_json::from_slice::<T>(answer.body()) {
         Ok(data) => Parsed::Success(data),
         // Only a second look tells a torn document from one of another type.
         Err(error) => match serde_json::from_slice::<IgnoredAny>(answer.body()) {
-            Ok(_) => Parsed::Mismatch(DecodeError::new(held.printable(&error.to_string()))),
-            Err(_) => Parsed::Foreign(foreign(answer, held)),
+            Ok(_) => Parsed::mismatch(held.printable(&error.to_string())),
+            Err(_) => Parsed::Foreign(Box::new(foreign(answer, held))),
         },
     }
 }

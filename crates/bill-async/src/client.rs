@@ -9,7 +9,7 @@ use bill_session_core::{
     OrgId, Organization, Organizations, Principal, Retry, Session, SessionId, Settings, Status,
     V3Request, Verdict,
 };
-use bill_session_host::{Alarm, Clock, seed};
+use bill_session_host::{Alarm, Clock};
 use bytes::Bytes;
 use http::{Method, Request};
 use serde::Serialize;
@@ -42,7 +42,7 @@ pub struct Client {
 /// goes.
 pub(crate) struct Group {
     pub(crate) organizations: Organizations<Shared>,
-    settings: Settings,
+    settings: Arc<Settings>,
     transport: Arc<Transport>,
     clock: Arc<dyn Clock>,
 }
@@ -53,6 +53,7 @@ impl Group {
         transport: Arc<Transport>,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
+        let settings = Arc::new(settings);
         Arc::new(Self { organizations: Organizations::new(), settings, transport, clock })
     }
 
@@ -70,8 +71,7 @@ impl Group {
     fn session(self: &Arc<Self>, account: Account) -> Arc<Shared> {
         let now = self.clock.now();
         let account = Arc::new(account);
-        let mut settings = self.settings.clone();
-        settings.seed = seed();
+        let settings = Arc::clone(&self.settings);
         let shared = Arc::new(Shared {
             sign_in_cap: settings.sign_in_cap,
             call_cap: settings.call_cap,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request};
 use serde::Serialize;
 
 use crate::call::{Call, Task, V2};
@@ -18,7 +18,7 @@ use crate::list::List;
 use crate::settings::SignInWith;
 use crate::v3_request::V3Request;
 use crate::wire::v2::{Operation, encode_data};
-use crate::wire::v3::SessionHeaders;
+use crate::wire::v3::{KeyHeader, SessionHeaders};
 use crate::wire::{Base, v2, v3};
 
 /// Environment, organisation and developer key of a client, and the principal that signs in.
@@ -27,13 +27,23 @@ use crate::wire::{Base, v2, v3};
 /// so that no call can end up in an organisation that it was not begun for.
 #[derive(Debug)]
 pub struct Account {
-    pub(crate) environment: Environment,
+    pub(crate) access: Arc<Access>,
     sign_in_with: SignInWith,
     pub(crate) org_id: Option<OrgId>,
-    pub(crate) api_key: ApiKey,
     pub(crate) identity: Arc<Identity>,
     pub(crate) key: Arc<KeyLimits>,
     pub(crate) held: Arc<Held>,
+}
+
+/// Where the calls of a client go, whatever their organisation, and the key that they carry.
+#[derive(Debug)]
+pub(crate) struct Access {
+    pub(crate) environment: Environment,
+    pub(crate) base: Base,
+    pub(crate) gateway: Base,
+    pub(crate) api_key: ApiKey,
+    /// Nothing when the key is none that a header can hold.
+    pub(crate) key_header: Option<KeyHeader>,
 }
 
 impl Account {
@@ -46,10 +56,15 @@ impl Account {
         held.add_credential(api_key.secret());
         held.add_principal(&principal);
         Self {
-            environment,
+            access: Arc::new(Access {
+                base: environment.base(),
+                gateway: environment.gateway(),
+                environment,
+                key_header: KeyHeader::new(&api_key),
+                api_key,
+            }),
             sign_in_with: SignInWith::default(),
             org_id,
-            api_key,
             identity: Arc::new(Identity::new(principal)),
             key,
             held: Arc::new(held),
@@ -68,14 +83,13 @@ impl Account {
     ///
     /// [`Misuse::Partner`] when it is a partner's account, which belongs to no organisation.
     pub fn for_organization(&self, org_id: OrgId) -> Result<Self, Misuse> {
-        if self.api_key.is_app() {
+        if self.access.api_key.is_app() {
             return Err(Misuse::Partner);
         }
         Ok(Self {
-            environment: self.environment.clone(),
+            access: Arc::clone(&self.access),
             sign_in_with: self.sign_in_with,
             org_id: Some(org_id),
-            api_key: self.api_key.clone(),
             identity: Arc::clone(&self.identity),
             key: Arc::clone(&self.key),
             held: Arc::clone(&self.held),
@@ -84,7 +98,7 @@ impl Account {
 
     /// Where this account signs in.
     pub fn environment(&self) -> &Environment {
-        &self.environment
+        &self.access.environment
     }
 
     /// The organisation that every call of this account goes to; a partner's goes to none.
@@ -164,7 +178,7 @@ impl Account {
     }
 
     pub(crate) fn dev_key(&self) -> Result<&DevKey, Misuse> {
-        match &self.api_key {
+        match &self.access.api_key {
             ApiKey::Dev(dev_key) => Ok(dev_key),
             ApiKey::App(_) => Err(Misuse::Partner),
         }
@@ -173,7 +187,7 @@ impl Account {
     /// The API that a sign-in of this principal goes to.
     pub(crate) fn api_for(&self, principal: &Principal) -> Api {
         match self.sign_in_with {
-            _ if self.api_key.is_app() => Api::V3,
+            _ if self.access.api_key.is_app() => Api::V3,
             SignInWith::V2 if !principal.is_console() => Api::V2,
             _ => Api::V3,
         }
@@ -185,18 +199,16 @@ impl Account {
         principal: &Principal,
         device: Option<&RememberedDevice>,
     ) -> Request<Bytes> {
-        let environment = &self.environment;
-        let dev_key = match &self.api_key {
+        let Access { base, gateway, api_key, .. } = &*self.access;
+        let dev_key = match api_key {
             ApiKey::Dev(dev_key) => dev_key,
-            ApiKey::App(app_key) => {
-                return v3::partner_sign_in(&environment.gateway(), principal, app_key);
-            }
+            ApiKey::App(app_key) => return v3::partner_sign_in(gateway, principal, app_key),
         };
         // Only a partner has no organisation.
         let org_id = self.org_id.as_ref().map_or("", OrgId::as_str);
         match self.api_for(principal) {
-            Api::V2 => v2::sign_in(&environment.base(), principal, org_id, dev_key, device),
-            Api::V3 => v3::sign_in(&environment.gateway(), principal, org_id, dev_key, device),
+            Api::V2 => v2::sign_in(base, principal, org_id, dev_key, device),
+            Api::V3 => v3::sign_in(gateway, principal, org_id, dev_key, device),
         }
     }
 }
@@ -208,23 +220,6 @@ pub(crate) enum Api {
     V3,
 }
 
-impl SignedIn {
-    /// What a call is sent with that needs no session.
-    pub(crate) fn nobody(account: Arc<Account>) -> Self {
-        let environment = &account.environment;
-        Self {
-            api: Api::V2,
-            version: account.identity.version(),
-            session_id: SessionId(Secret::new(String::new())),
-            headers: SessionHeaders::none(),
-            base: environment.base(),
-            gateway: environment.gateway(),
-            user_id: None,
-            account,
-        }
-    }
-}
-
 /// A session, as a sign-in brought it, with all that is needed to use it.
 #[derive(Debug)]
 pub(crate) struct SignedIn {
@@ -233,9 +228,39 @@ pub(crate) struct SignedIn {
     /// That of the principal that it was made with.
     pub(crate) version: u64,
     pub(crate) session_id: SessionId,
-    pub(crate) headers: SessionHeaders,
-    /// v2's base, which a sign-in may have moved.
-    pub(crate) base: Base,
-    pub(crate) gateway: Base,
-    pub(crate) user_id: Option<String>,
+    pub(crate) session_header: HeaderValue,
+    /// v2's base, where the sign-in has moved it.
+    pub(crate) moved_to: Option<Box<Base>>,
+    pub(crate) user_id: Option<Box<str>>,
+}
+
+impl SignedIn {
+    /// What a call is sent with that needs no session.
+    pub(crate) fn nobody(account: Arc<Account>) -> Self {
+        Self {
+            api: Api::V2,
+            version: account.identity.version(),
+            session_id: SessionId(Secret::new(String::new())),
+            session_header: HeaderValue::from_static(""),
+            moved_to: None,
+            user_id: None,
+            account,
+        }
+    }
+
+    /// The origin of the v2 API.
+    pub(crate) fn base(&self) -> &Base {
+        self.moved_to.as_deref().unwrap_or(&self.account.access.base)
+    }
+
+    /// The origin of the v3 API.
+    pub(crate) fn gateway(&self) -> &Base {
+        &self.account.access.gateway
+    }
+
+    /// What a call of v3's carries.
+    pub(crate) fn headers(&self) -> SessionHeaders<'_> {
+        let key = self.account.access.key_header.as_ref();
+        SessionHeaders { session_id: &self.session_header, key }
+    }
 }

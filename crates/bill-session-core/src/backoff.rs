@@ -31,6 +31,15 @@ impl Backoff {
     }
 }
 
+/// 2^64 divided by the golden ratio: its multiples lie far apart.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The seeds of sessions that are numbered, far apart.
+pub(crate) fn spread(number: u64) -> u64 {
+    // Not by the generator's own step: one session's jitter would be the next one's, later.
+    number.wrapping_mul(GOLDEN).rotate_left(32)
+}
+
 /// A small generator of jitter (SplitMix64); its seed is the adapter's.
 #[derive(Debug)]
 pub(crate) struct Jitter(u64);
@@ -42,7 +51,7 @@ impl Jitter {
 
     /// A number from 0 up to 1.
     pub(crate) fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(GOLDEN);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

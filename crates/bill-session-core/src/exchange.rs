@@ -47,7 +47,9 @@ impl InFlight {
     /// That of an upload has the body that stands before the content; see
     /// [`after_content`](Self::after_content).
     pub fn request(&self) -> Request<Bytes> {
-        let SignedIn { account, session_id, headers, base, gateway, .. } = &*self.session;
+        let SignedIn { account, session_id, .. } = &*self.session;
+        let (base, gateway) = (self.session.base(), self.session.gateway());
+        let headers = self.session.headers();
         let v2_key = account.dev_key().ok();
         match (&self.task, v2_key) {
             (Task::V2(call), Some(key)) => {

@@ -381,6 +381,8 @@ fn spellings(secret: &Secret) -> Vec<Spelling> {
             found.push(Spelling(text));
         }
     }
+    // Most secrets are spelled in one way, and there may be a thousand of them.
+    found.shrink_to_fit();
     found
 }
 

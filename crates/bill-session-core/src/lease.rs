@@ -41,12 +41,12 @@ impl Lease {
 
     /// The URL of the v2 API that it belongs to, such as `https://api-stage.bill.com/api/v2`.
     pub fn api(&self) -> String {
-        format!("{}/api/v2", self.session.base)
+        format!("{}/api/v2", self.session.base())
     }
 
     /// The URL of the v3 API that it belongs to, such as `https://gateway.stage.bill.com/connect`.
     pub fn v3_api(&self) -> String {
-        format!("{}{}", self.session.gateway, v3::ROOT)
+        format!("{}{}", self.session.gateway(), v3::ROOT)
     }
 
     /// Puts the session on a request: in front of the form fields in the body of one to v2, into
@@ -58,14 +58,15 @@ impl Lease {
     /// [`v3_api`](Self::v3_api), and the path's own kinds of [`Misuse`] when its path or query is
     /// one that a call could not have.
     pub fn sign(&self, request: &mut Request<Bytes>) -> Result<(), Misuse> {
-        let SignedIn { account, session_id, headers, base, gateway, .. } = &*self.session;
+        let SignedIn { account, session_id, .. } = &*self.session;
+        let (base, gateway) = (self.session.base(), self.session.gateway());
         let uri = request.uri();
         let v3_path = uri.path().strip_prefix(v3::ROOT).filter(|_| gateway.is_of(uri));
         if let Some(path) = v3_path.filter(|path| path.starts_with("/v3/")) {
             let query = uri.query().unwrap_or_default();
             let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect::<Vec<_>>();
             Target::new(request.method(), path, &query, &account.held)?;
-            headers.put(request.headers_mut());
+            self.session.headers().put(request.headers_mut());
             return Ok(());
         }
         let path = uri.path().strip_prefix("/api/v2/").filter(|_| base.is_of(uri));

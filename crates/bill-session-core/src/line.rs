@@ -286,6 +286,10 @@ impl<W> Line<W> {
             self.count.remove(&waiter);
             wake.spend(waiter.token);
         }
+        if self.waiters.is_empty() {
+            // Most organisations wait once in half an hour, and there may be many.
+            self.waiters = VecDeque::new();
+        }
     }
 
     /// Everyone who needs a session leaves the line and is woken.

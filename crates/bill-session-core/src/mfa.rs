@@ -187,7 +187,8 @@ impl Mfa {
     }
 
     pub(crate) fn request(&self, session: &SignedIn) -> Request<Bytes> {
-        let SignedIn { account, session_id, headers, base, gateway, .. } = session;
+        let SignedIn { account, session_id, .. } = session;
+        let (base, gateway, headers) = (session.base(), session.gateway(), session.headers());
         // A session of v2's has a developer key.
         let dev_key = account.dev_key().ok().filter(|_| self.api(session.api) == Api::V2);
         match (self, dev_key) {

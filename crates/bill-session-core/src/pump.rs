@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::account::{Account, SignedIn};
-use crate::backoff::{later, nanoseconds};
+use crate::backoff::{later, nanoseconds, spread};
 use crate::call::{Call, Ticket};
 use crate::cause::Cause;
 use crate::events::{Event, Events, Why};
@@ -37,7 +37,7 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Session<W> {
     pub(crate) account: Arc<Account>,
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) machine: SessionMachine<Arc<SignedIn>>,
     pub(crate) line: Line<W>,
     /// API access off, or the organisation locked: refused with this organisation.
@@ -71,10 +71,14 @@ pub struct Session<W> {
 }
 
 impl<W> Session<W> {
-    /// A session that is signed out.
-    pub fn new(account: Arc<Account>, settings: Settings, now: Instant) -> Self {
+    /// A session that is signed out; those of one client can share their settings.
+    ///
+    /// Sessions of the same account and the same seed do not back off in step.
+    pub fn new(account: Arc<Account>, settings: impl Into<Arc<Settings>>, now: Instant) -> Self {
+        let settings = settings.into();
+        let number = account.identity.next_session();
         Self {
-            machine: SessionMachine::new(settings.seed),
+            machine: SessionMachine::new(settings.seed ^ spread(number)),
             line: Line::new(settings.max_in_flight),
             spare: Vec::with_capacity(settings.max_in_flight.min(SPARES)),
             refused: None,
@@ -88,7 +92,7 @@ impl<W> Session<W> {
             renewals: 0,
             renewal_not_before: now,
             not_followed: None,
-            number: account.identity.next_session(),
+            number,
             events: Events::new(),
             why: Why::First,
             was_trusted: false,
@@ -120,7 +124,7 @@ impl<W> Session<W> {
 
     /// The URL of the v2 API that calls go to, while there is a session.
     pub fn api(&self) -> Option<String> {
-        self.machine.current().map(|session| format!("{}/api/v2", session.base))
+        self.machine.current().map(|session| format!("{}/api/v2", session.base()))
     }
 
     /// What the last sign-in's `apiEndPoint` named, when it was not followed.

@@ -19,7 +19,6 @@ use crate::line::{GRACE, Told, Wake};
 use crate::pump::Session;
 use crate::session::{Attempt, Failure, Landed};
 use crate::transport::TransportError;
-use crate::wire::v3::SessionHeaders;
 use crate::wire::{Parsed, date, foreign, host_of, left_of_hour, retry_after, v2, v3};
 
 /// The id of a sign-in, to beat for it or to cancel it.
@@ -105,21 +104,21 @@ impl SignIn {
 
     fn welcome(&self, data: Login, answer: &Response<Bytes>) -> Result<Welcome, SignInFailure> {
         let Login { session_id, org_id, api_end_point, user_id, trusted } = data;
+        let access = &self.0.account.access;
         let session_id = SessionId(Secret::new(session_id));
         let usable = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
-        let headers = SessionHeaders::new(&session_id, &self.0.account.api_key)
-            .filter(|_| usable(session_id.expose_secret()));
-        let Some(headers) = headers else {
+        let header = v3::session_header(&session_id)
+            .filter(|_| usable(session_id.expose_secret()) && access.key_header.is_some());
+        let Some(session_header) = header else {
             return Err(failed(Cause::NotBill(foreign(answer, &self.0.account.held)), None));
         };
         let asked_for = self.0.account.org_id().map(OrgId::as_str);
         if asked_for.is_some() && org_id.is_some() && org_id.as_deref() != asked_for {
             return Err(failed(Cause::WrongOrganization, None));
         }
-        let environment = &self.0.account.environment;
         let followed = match &api_end_point {
-            None => Some(environment.base()),
-            Some(named) => environment.followed(named),
+            None => Some(access.base.clone()),
+            Some(named) => access.environment.followed(named),
         };
         let not_followed = match (&followed, api_end_point) {
             (None, Some(named)) => {
@@ -132,10 +131,9 @@ impl SignIn {
             api: self.0.account.api_for(&self.0.principal),
             version: self.0.attempt.version(),
             session_id,
-            headers,
-            gateway: environment.gateway(),
-            base: followed.unwrap_or_else(|| environment.base()),
-            user_id: user_id.map(|id| self.0.account.held.printable(&id)),
+            session_header,
+            moved_to: followed.filter(|base| *base != access.base).map(Box::new),
+            user_id: user_id.map(|id| self.0.account.held.printable(&id).into()),
         };
         Ok(Welcome { session: Arc::new(session), trusted, not_followed })
     }

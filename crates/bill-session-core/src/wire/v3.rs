@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::credentials::{AppKey, DevKey, Principal, RememberedDevice, Secret, SessionId};
+use crate::credentials::{ApiKey, AppKey, DevKey, Principal, RememberedDevice, Secret, SessionId};
 use crate::error::{ApiError, ErrorEntry, Misuse};
 use crate::identity::Held;
 use crate::wire::{Base, Parsed, foreign, secret_body};
@@ -157,34 +157,40 @@ fn decodings(text: &str) -> [String; 3] {
     [text.to_owned(), once, twice]
 }
 
-/// The two headers of every later call, built once for each session.
+/// The header that a client's key travels in, built once.
 #[derive(Clone, Debug)]
-pub(crate) struct SessionHeaders {
-    session_id: HeaderValue,
-    key_name: HeaderName,
-    key: HeaderValue,
+pub(crate) struct KeyHeader {
+    name: HeaderName,
+    value: HeaderValue,
 }
 
-impl SessionHeaders {
-    /// Nothing when a value is none that a header can hold.
-    pub(crate) fn new(session_id: &SessionId, key: &crate::credentials::ApiKey) -> Option<Self> {
-        Some(Self {
-            session_id: sensitive(&session_id.0)?,
-            key_name: if key.is_app() { APP_KEY } else { DEV_KEY },
-            key: sensitive(key.secret())?,
-        })
+impl KeyHeader {
+    /// Nothing when the key is none that a header can hold.
+    pub(crate) fn new(key: &ApiKey) -> Option<Self> {
+        let name = if key.is_app() { APP_KEY } else { DEV_KEY };
+        Some(Self { name, value: sensitive(key.secret())? })
     }
+}
 
-    /// Those of no session, for what is sent without one.
-    pub(crate) fn none() -> Self {
-        let nothing = HeaderValue::from_static("");
-        Self { session_id: nothing.clone(), key_name: DEV_KEY, key: nothing }
-    }
+/// The two headers of every later call, both built long before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SessionHeaders<'a> {
+    pub(crate) session_id: &'a HeaderValue,
+    pub(crate) key: Option<&'a KeyHeader>,
+}
 
-    pub(crate) fn put(&self, headers: &mut HeaderMap) {
+impl SessionHeaders<'_> {
+    pub(crate) fn put(self, headers: &mut HeaderMap) {
         headers.insert(SESSION_ID, self.session_id.clone());
-        headers.insert(self.key_name.clone(), self.key.clone());
+        if let Some(KeyHeader { name, value }) = self.key {
+            headers.insert(name.clone(), value.clone());
+        }
     }
+}
+
+/// The header that a session travels in, built once for each.
+pub(crate) fn session_header(session_id: &SessionId) -> Option<HeaderValue> {
+    sensitive(&session_id.0)
 }
 
 /// A header's value that is not shown, not indexed, and wiped with its last user.
@@ -262,7 +268,7 @@ pub(crate) fn partner_sign_in(
 pub(crate) fn call(
     base: &Base,
     target: &Target,
-    headers: &SessionHeaders,
+    headers: SessionHeaders<'_>,
     content_type: Option<HeaderValue>,
     body: Bytes,
 ) -> Request<Bytes> {
@@ -278,7 +284,7 @@ pub(crate) fn call(
 }
 
 /// A look at a session, which restarts its idle timer like any other call.
-pub(crate) fn session_info(base: &Base, headers: &SessionHeaders) -> Request<Bytes> {
+pub(crate) fn session_info(base: &Base, headers: SessionHeaders<'_>) -> Request<Bytes> {
     let mut request = signed(base, SESSION, headers, Bytes::new());
     *request.method_mut() = Method::GET;
     request.headers_mut().remove(CONTENT_TYPE);
@@ -286,14 +292,14 @@ pub(crate) fn session_info(base: &Base, headers: &SessionHeaders) -> Request<Byt
 }
 
 /// The end of a session.
-pub(crate) fn logout(base: &Base, headers: &SessionHeaders) -> Request<Bytes> {
+pub(crate) fn logout(base: &Base, headers: SessionHeaders<'_>) -> Request<Bytes> {
     let mut request = signed(base, LOGOUT, headers, Bytes::new());
     request.headers_mut().remove(CONTENT_TYPE);
     request
 }
 
 /// Asks for an MFA code to be sent to the user.
-pub(crate) fn challenge(base: &Base, headers: &SessionHeaders, backup: bool) -> Request<Bytes> {
+pub(crate) fn challenge(base: &Base, headers: SessionHeaders<'_>, backup: bool) -> Request<Bytes> {
     // BILL documents the words `true` and `false` here, as strings.
     let body = if backup { r#"{"useBackup":"true"}"# } else { r#"{"useBackup":"false"}"# };
     signed(base, CHALLENGE, headers, Bytes::from_static(body.as_bytes()))
@@ -302,7 +308,7 @@ pub(crate) fn challenge(base: &Base, headers: &SessionHeaders, backup: bool) -> 
 /// Answers an MFA challenge.
 pub(crate) fn validate(
     base: &Base,
-    headers: &SessionHeaders,
+    headers: SessionHeaders<'_>,
     (challenge_id, code): (&str, &Secret),
     (device, machine_name): (&str, &str),
     remember: bool,
@@ -326,7 +332,7 @@ pub(crate) fn validate(
 /// Raises the session to a trusted one with a remembered device.
 pub(crate) fn step_up(
     base: &Base,
-    headers: &SessionHeaders,
+    headers: SessionHeaders<'_>,
     device: &RememberedDevice,
 ) -> Request<Bytes> {
     #[derive(Serialize)]
@@ -344,7 +350,7 @@ pub(crate) fn step_up(
 fn signed(
     base: &Base,
     path: &'static str,
-    headers: &SessionHeaders,
+    headers: SessionHeaders<'_>,
     body: Bytes,
 ) -> Request<Bytes> {
     let mut request = post(base, path, body);

@@ -78,7 +78,10 @@ pub(crate) enum Task {
     Lease {
         min_left: Duration,
     },
-    Renew,
+    /// Of the epoch in which it was due: a sign-out is the end of it.
+    Renew {
+        epoch: u64,
+    },
     KeepAlive,
     Logout {
         session: Arc<SignedIn>,
@@ -95,7 +98,7 @@ impl Task {
             Self::V2(_) | Self::V3(_) | Self::Upload(_) | Self::Mfa(_) | Self::KeepAlive => {
                 Need::Exchange { min_left: Duration::ZERO }
             }
-            Self::SignIn | Self::Renew => Need::Session { min_left: Duration::ZERO },
+            Self::SignIn | Self::Renew { .. } => Need::Session { min_left: Duration::ZERO },
             Self::Lease { min_left } => Need::Session { min_left: *min_left },
             Self::Logout { .. } | Self::ListOrgs(_) => Need::Slot,
         }
@@ -114,7 +117,7 @@ impl Task {
             }
             Self::SignIn
             | Self::Lease { .. }
-            | Self::Renew
+            | Self::Renew { .. }
             | Self::KeepAlive
             | Self::Logout { .. } => Effect::Once,
         }
@@ -131,7 +134,7 @@ impl Task {
     pub(crate) fn purpose(&self) -> Purpose {
         match self {
             Self::SignIn => Purpose::SignIn,
-            Self::Renew | Self::KeepAlive => Purpose::Renewal,
+            Self::Renew { .. } | Self::KeepAlive => Purpose::Renewal,
             Self::V2(_)
             | Self::V3(_)
             | Self::Upload(_)
@@ -151,7 +154,7 @@ impl Task {
             Self::ListOrgs(_) => "ListOrgs".into(),
             Self::SignIn => SIGN_IN.into(),
             Self::Lease { .. } => "the lease".into(),
-            Self::Renew | Self::KeepAlive => "the renewal".into(),
+            Self::Renew { .. } | Self::KeepAlive => "the renewal".into(),
             Self::Logout { .. } => "Logout".into(),
         }
     }
@@ -193,7 +196,7 @@ impl Call {
     pub fn renewal<W>(session: &Session<W>) -> Self {
         Self::new(match session.settings.renewal {
             crate::Renewal::KeepAlive => Task::KeepAlive,
-            _ => Task::Renew,
+            _ => Task::Renew { epoch: session.machine.epoch() },
         })
     }
 
@@ -202,8 +205,19 @@ impl Call {
     }
 
     /// The same operation once more, as a new call: for a program's own repetitions.
+    ///
+    /// It keeps what was set with [`retry`](Self::retry), and with [`deadline`](Self::deadline) as
+    /// long as this one has not taken its first step.
     pub fn afresh(&self) -> Self {
-        Self::new(self.task.clone())
+        let retry = self.replays.as_ref().and_then(|replays| replays.retry);
+        let mut again = Self::new(self.task.clone());
+        if let Stage::New { total } = self.stage {
+            again.stage = Stage::New { total };
+        }
+        match retry {
+            Some(retry) => again.retry(retry),
+            None => again,
+        }
     }
 
     /// Another limit for the call in all, waiting and replays included; set before its first step.
@@ -334,7 +348,10 @@ impl Call {
     fn first_step<W>(&self, session: &mut Session<W>, now: Instant) -> Option<Step> {
         match &self.task {
             Task::Lease { .. } => self.impossible(session, now).map(Step::Refuse),
-            Task::Renew | Task::KeepAlive if !session.renewal_begins(now) => Some(Step::Done),
+            Task::Renew { epoch } if *epoch != session.machine.epoch() => Some(Step::Done),
+            Task::Renew { .. } | Task::KeepAlive if !session.renewal_begins(now) => {
+                Some(Step::Done)
+            }
             _ => None,
         }
     }
@@ -502,6 +519,12 @@ impl Call {
         if let Some(cause) = account.identity.refusal().or_else(|| account.key.refusal()) {
             return self.refuse(session, at, Refusal::NoSession(cause, None), now, wake);
         }
+        // It may have become a console's since the call was made.
+        if account.identity.current().0.is_console() {
+            session.line.leave(at, wake);
+            session.pump(now, wake);
+            return Step::Refuse(Error::Misuse(Misuse::V3Only));
+        }
         if let Err(spent) = account.key.begin_sign_in(now) {
             return self.refuse(session, at, Refusal::Spent(Limit::SignIns, spent), now, wake);
         }
@@ -619,7 +642,7 @@ impl Call {
             Task::V2(_) | Task::V3(_) | Task::Upload(_) | Task::Mfa(_) | Task::ListOrgs(_) => true,
             Task::SignIn
             | Task::Lease { .. }
-            | Task::Renew
+            | Task::Renew { .. }
             | Task::KeepAlive
             | Task::Logout { .. } => false,
         }

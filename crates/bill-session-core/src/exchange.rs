@@ -108,7 +108,7 @@ impl InFlight {
             Task::Mfa(mfa) => mfa.api(self.session.api),
             Task::KeepAlive
             | Task::Logout { .. }
-            | Task::Renew
+            | Task::Renew { .. }
             | Task::SignIn
             | Task::Lease { .. } => self.session.api,
         }

@@ -98,6 +98,7 @@ mod list;
 mod mfa;
 mod organizations;
 mod pump;
+mod renewal;
 mod replay;
 mod session;
 mod settings;

@@ -96,6 +96,10 @@ impl<W> Waiter<W> {
         }
     }
 
+    fn is_slotless(&self) -> bool {
+        matches!(self.need, Need::Session { .. })
+    }
+
     pub(crate) fn has_slot(&self) -> bool {
         self.slot.is_some()
     }
@@ -152,12 +156,16 @@ pub(crate) struct Line<W> {
     numbers: u64,
     /// How many of the waiters need a slot alone, a session alone, or are explicit sign-ins.
     count: Count,
+    /// The most time that anyone has asked for who needs a session alone, since the line was empty.
+    longest: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     slot: usize,
     session: usize,
+    /// Those of `session` that were not woken since they last began to wait.
+    asleep: usize,
     explicit: usize,
 }
 
@@ -170,6 +178,7 @@ impl<W> Line<W> {
             free: slots,
             numbers: 0,
             count: Count::default(),
+            longest: Duration::ZERO,
         }
     }
 
@@ -200,8 +209,24 @@ impl<W> Line<W> {
         self.count.slot > 0
     }
 
+    /// Whether somebody waits for a session alone.
     pub(crate) fn has_slotless(&self) -> bool {
         self.count.session > 0
+    }
+
+    /// Whether somebody waits for a session alone, and was not woken for it yet.
+    pub(crate) fn has_slotless_asleep(&self) -> bool {
+        self.count.asleep > 0
+    }
+
+    /// What would do for everyone who needs a session alone.
+    pub(crate) fn longest_need(&self) -> Need {
+        Need::Session { min_left: self.longest }
+    }
+
+    /// Whether somebody waits for a session and a slot.
+    pub(crate) fn has_exchange(&self) -> bool {
+        self.waiters.len() > self.count.session + self.count.slot
     }
 
     pub(crate) fn has_explicit(&self) -> bool {
@@ -251,6 +276,9 @@ impl<W> Line<W> {
     /// Puts a waiter where its number belongs.
     pub(crate) fn join(&mut self, waiter: Waiter<W>) {
         self.count.add(&waiter);
+        if let Need::Session { min_left } = waiter.need {
+            self.longest = self.longest.max(min_left);
+        }
         let behind = self.waiters.back().is_none_or(|last| last.id < waiter.id);
         if behind {
             self.waiters.push_back(waiter);
@@ -276,19 +304,29 @@ impl<W> Line<W> {
 
     /// It goes on waiting, and is to be woken by `token`.
     pub(crate) fn waits(&mut self, at: usize, token: W, wake: &mut Wake<W>) {
-        wake.spend(self.waiters[at].token.replace(token));
+        let before = self.waiters[at].token.replace(token);
+        self.count.asleep += usize::from(before.is_none() && self.waiters[at].is_slotless());
+        wake.spend(before);
+    }
+
+    /// Takes what wakes a waiter.
+    fn token_of(&mut self, at: usize) -> Option<W> {
+        let token = self.waiters[at].token.take();
+        self.count.asleep -= usize::from(token.is_some() && self.waiters[at].is_slotless());
+        token
     }
 
     /// It leaves the line; a slot that was assigned to it is free.
     pub(crate) fn leave(&mut self, at: usize, wake: &mut Wake<W>) {
         self.unassign(at);
+        wake.spend(self.token_of(at));
         if let Some(waiter) = self.waiters.remove(at) {
             self.count.remove(&waiter);
-            wake.spend(waiter.token);
         }
         if self.waiters.is_empty() {
             // Most organisations wait once in half an hour, and there may be many.
             self.waiters = VecDeque::new();
+            self.longest = Duration::ZERO;
         }
     }
 
@@ -297,6 +335,7 @@ impl<W> Line<W> {
         for at in 0..self.waiters.len() {
             if self.waiters[at].need != Need::Slot {
                 self.unassign(at);
+                wake.add(self.token_of(at));
             }
         }
         for waiter in std::mem::take(&mut self.waiters) {
@@ -304,28 +343,27 @@ impl<W> Line<W> {
                 self.waiters.push_back(waiter);
             } else {
                 self.count.remove(&waiter);
-                wake.add(waiter.token);
             }
         }
     }
 
     /// Wakes a waiter, and keeps its place.
     pub(crate) fn wake(&mut self, at: usize, wake: &mut Wake<W>) {
-        wake.add(self.waiters[at].token.take());
+        wake.add(self.token_of(at));
     }
 
     /// Wakes everyone.
     pub(crate) fn wake_all(&mut self, wake: &mut Wake<W>) {
-        for waiter in &mut self.waiters {
-            wake.add(waiter.token.take());
+        for at in 0..self.waiters.len() {
+            self.wake(at, wake);
         }
     }
 
     /// Wakes those who need a session and no slot.
     pub(crate) fn wake_slotless(&mut self, wake: &mut Wake<W>) {
-        for waiter in &mut self.waiters {
-            if matches!(waiter.need, Need::Session { .. }) {
-                wake.add(waiter.token.take());
+        for at in 0..self.waiters.len() {
+            if self.waiters[at].is_slotless() {
+                self.wake(at, wake);
             }
         }
     }

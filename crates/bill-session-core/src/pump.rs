@@ -15,7 +15,7 @@ use crate::lifetime::Lifetime;
 use crate::limits::Minute;
 use crate::line::{CallId, GRACE, Line, Need, Told, Wake, exchange_ends_at};
 use crate::session::{Asked, Attempt, Ended, Generation, Phase, SessionMachine};
-use crate::settings::{Renewal, Settings};
+use crate::settings::Settings;
 use crate::sign_in::{NotFollowed, SignInId};
 use crate::wire::Verdict;
 
@@ -25,11 +25,6 @@ const IDLE_LIMIT: Duration = Duration::from_secs(35 * 60);
 const GLANCE: Duration = Duration::from_secs(1);
 /// The most handles on a session that are kept.
 const SPARES: usize = 8;
-/// The longest sleep before a look at whether to renew: a machine that slept itself is noticed that
-/// late at most.
-const LONGEST_NAP: Duration = Duration::from_secs(60);
-/// The shortest time between two renewals.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 
 /// One organisation's session, shared by all its callers behind an adapter's lock.
 ///
@@ -45,7 +40,7 @@ pub struct Session<W> {
     /// The version of the credentials that was last seen.
     version: u64,
     /// Time as the latest caller knew it.
-    last: Instant,
+    pub(crate) last: Instant,
     /// Handles on the current session, kept from call to call: to copy one and drop it again would
     /// be a good part of what a session costs a call.
     spare: Vec<Arc<SignedIn>>,
@@ -59,7 +54,7 @@ pub struct Session<W> {
     minute: Minute,
     last_beat: Instant,
     pub(crate) renewals: u32,
-    renewal_not_before: Instant,
+    pub(crate) renewal_not_before: Instant,
     not_followed: Option<NotFollowed>,
     /// Its number among those of the principal.
     number: u64,
@@ -208,53 +203,6 @@ impl<W> Session<W> {
         let mut wake = Wake::nobody();
         self.line.wake_all(&mut wake);
         wake
-    }
-
-    /// When [`Call::renewal`] is to be run; nothing while there is nothing to renew.
-    ///
-    /// Ask again after each run, and whenever the session has changed.
-    pub fn renew_at(&self) -> Option<Instant> {
-        if self.renewals >= self.settings.renewals || self.refusal().is_some() {
-            return None;
-        }
-        let due = match self.settings.renewal {
-            Renewal::OnDemand => None,
-            Renewal::Ahead => {
-                self.machine.ends_at().or(self.machine.failure().map(|(_, retry_at)| retry_at))
-            }
-            Renewal::KeepAlive => self.keep_alive_at(),
-        }?;
-        // A call in flight restarts the timer when it is answered.
-        let busy_until = self.line.busy_until().unwrap_or(due);
-        Some(due.max(busy_until).max(self.renewal_not_before))
-    }
-
-    /// How long whoever renews may sleep before asking again; zero when a renewal is due.
-    ///
-    /// It is never longer than a minute: a thread's sleep does not count the time that the machine
-    /// sleeps, and the session's clock does.
-    pub fn renew_in(&self, now: Instant) -> Duration {
-        let due = self.renew_at().map(|due| due.saturating_duration_since(self.last.max(now)));
-        due.unwrap_or(LONGEST_NAP).min(LONGEST_NAP)
-    }
-
-    /// A tenth of the idle limit before the session idles out, so that there is time for retries.
-    fn keep_alive_at(&self) -> Option<Instant> {
-        let limit = self.machine.lifetime()?.idle_limit()?;
-        let idles_out_at = self.machine.idles_out_at()?;
-        // What ends before it idles out cannot be kept alive.
-        let ends_first = self.machine.ends_at()? < idles_out_at;
-        if ends_first { None } else { idles_out_at.checked_sub(limit / 10) }
-    }
-
-    /// A renewal begins, unless another has just begun: it counts, and the next keeps its distance.
-    pub(crate) fn renewal_begins(&mut self, now: Instant) -> bool {
-        let begins = now >= self.renewal_not_before;
-        if begins {
-            self.renewals += 1;
-            self.renewal_not_before = later(now, RENEWAL_PAUSE);
-        }
-        begins
     }
 
     /// `now`, unless another caller knew of a later one.
@@ -568,7 +516,14 @@ impl<W> Session<W> {
         let calls_open = self.account.key.calls_open(now).is_ok();
         let probed = self.account.identity.probed_by_another(self.number, now);
         let nobody_can_use_it = match asked {
-            Asked::Ready(..) => !calls_open && !self.line.has_slotless(),
+            Asked::Ready(..) => {
+                let for_calls = calls_open && self.line.has_exchange();
+                // Those who need no slot need only be woken, unless it is too short for them.
+                let for_others = self.line.has_slotless_asleep()
+                    || (self.line.has_slotless()
+                        && self.needs_sign_in(self.line.longest_need(), now));
+                !for_calls && !for_others
+            }
             Asked::SignIn => probed || (refused && !self.line.has_explicit()),
             Asked::Wait { .. } | Asked::Failed { .. } => true,
         };

@@ -777,6 +777,21 @@ mod a_list_of_organisations {
     }
 
     #[test]
+    fn that_waited_does_not_send_a_consoles_token_as_a_password() {
+        let mut world = World::signed_in();
+        let busy = world.send_many(3);
+        let call = listing(&world);
+        let call = world.wait(call, 7);
+        world.replace(Principal::console("demo@example.com", "console-token").unwrap());
+        for in_flight in busy {
+            let _done = world.answer(in_flight, Ok(done()));
+        }
+        let step = world.step(call, 7);
+        assert!(matches!(step, Step::Refuse(Error::Misuse(Misuse::V3Only))), "{step:?}");
+        assert_eq!(world.session.in_flight(), 0);
+    }
+
+    #[test]
     fn is_asked_for_with_name_password_and_key_and_without_a_session() {
         for api in [SignInWith::V2, SignInWith::V3] {
             for signed_in in [false, true] {

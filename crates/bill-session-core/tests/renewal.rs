@@ -10,7 +10,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use bill_session_core::{Call, Error, Lifetime, Renewal, SignInEnded, Step, Verdict};
+use bill_session_core::{Call, Error, Lifetime, Renewal, Repeatable, SignInEnded, Step, Verdict};
 use support::{World, account, done, field_names, refusal, settings, silence, token};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -351,4 +351,33 @@ fn a_renewal_that_is_due_is_due_now_and_not_in_the_past_for_ever() {
             }
         }
     }
+}
+
+#[test]
+fn a_renewal_that_was_due_before_a_sign_out_does_not_sign_in_after_it() {
+    let mut world = renewing(Renewal::Ahead);
+    pass_until_due(&mut world);
+    let renewal = Call::renewal(&world.session);
+    assert!(world.sign_out().is_some(), "another thread signs out before the renewal's first step");
+    assert!(matches!(world.step(renewal, 0), Step::Done));
+}
+
+#[test]
+fn keep_alive_keeps_a_session_alive_while_an_upload_outlasts_it() {
+    let mut world = renewing(Renewal::KeepAlive);
+    world.pass(30 * MINUTE);
+    let upload = world.session.account().upload("/v3/documents/bills/00n01", &[], Repeatable::Yes);
+    let upload = world.send(upload.unwrap());
+    let mut kept = 0;
+    for _ in 0..54 {
+        world.pass(10 * SECOND);
+        if world.session.renew_in(world.now).is_zero() {
+            let renewal = world.send(Call::renewal(&world.session));
+            let _done = world.answer(renewal, Ok(done()));
+            kept += 1;
+        }
+    }
+    assert_eq!(kept, 1, "once before it would have idled out");
+    assert_eq!(world.would(), "be sent", "39 minutes after the sign-in, and 9 into the upload");
+    let _still_in_flight = upload;
 }

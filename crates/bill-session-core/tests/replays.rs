@@ -643,3 +643,16 @@ fn a_loss_says_nothing_about_the_session() {
         assert_eq!(world.would(), "sign in", "after {name} its timer was not restarted");
     }
 }
+
+#[test]
+fn the_same_operation_afresh_keeps_what_was_set_for_it() {
+    let mut world = World::signed_in();
+    let call = v2(world.session.account(), "List/Vendor").retry(Retry::NEVER);
+    let call = call.deadline(Duration::from_secs(7));
+    for call in [call.afresh().afresh(), call] {
+        let in_flight = world.send(call);
+        assert_eq!(in_flight.limit(), Duration::from_secs(7));
+        let outcome = world.answer(in_flight, silence());
+        assert!(matches!(outcome, Outcome::Failed(Error::NoAnswer { .. })), "{outcome:?}");
+    }
+}

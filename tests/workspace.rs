@@ -162,7 +162,7 @@ fn adapter_complaints(graph: &Graph, adapter: &str) -> Vec<String> {
 const MEANT: [(&str, &[&str]); 7] = [
     ("http", &[CORE]),
     ("serde", &[CORE]),
-    ("serde_urlencoded", &[CORE]),
+    ("form_urlencoded", &[CORE]),
     ("reqwest", &["bill-async"]),
     ("tokio", &["bill-async"]),
     ("ureq", &["bill-blocking"]),

@@ -127,6 +127,11 @@ impl Organization {
                 self.challenges.push((challenge, session));
                 Ok(())
             }
+            Outcome::Mfa(MfaOutcome::Trusted(_))
+                if self.history.current().map(|current| current.sign_in) != session =>
+            {
+                Err(Broken("nobody is told of the trust of a session that is gone"))
+            }
             Outcome::Mfa(MfaOutcome::Trusted(device)) => match task {
                 Task::Validate { remember, .. } => {
                     rule(reply.is_done(), "a session is trusted when BILL says so")?;
@@ -144,6 +149,19 @@ impl Organization {
                 }
                 _ => Err(Broken("only a call of MFA has an outcome of MFA")),
             },
+            Outcome::Failed(Error::SessionChanged { .. }) => {
+                let trusts = self.says_trusted(exchange, reply) == Some(true);
+                let is_current = self.history.current().map(|current| current.sign_in) == session;
+                let device = match task {
+                    Task::Validate { remember, .. } => remember.then_some(exchange),
+                    _ => Some(0),
+                };
+                if device.is_some() && version == self.history.version {
+                    self.shared.principal().device = device;
+                }
+                self.seen.add(Seen::SESSION_CHANGED);
+                rule(trusts && !is_current, "trust comes too late for a session that is gone")
+            }
             Outcome::Failed(error) => {
                 no_secret_in(&format!("{error} {error:?}"))?;
                 let right = self.is_right(who, reply, &error);
@@ -279,9 +297,9 @@ impl Organization {
         // An answer is a sign of life, however late the last beat.
         self.history.sign_ins[number].last_beat = self.now();
         self.pump_begins();
-        let (version, epoch) = {
+        let (version, epoch, began) = {
             let begun = &self.history.sign_ins[number];
-            (begun.version, begun.epoch)
+            (begun.version, begun.epoch, begun.began)
         };
         let v3 = self.setup.v3;
         let heard = sign_in.read(to_sign_in(reply, v3, (self.number, number), version));
@@ -334,6 +352,7 @@ impl Organization {
                     && reply.is_permanent()
                     && version == self.history.version
                     && self.history.current().is_none()
+                    && !self.history.accepted_since(code, began)
                 {
                     self.history.log.push(self.now(), Fact::Refused { late: true });
                     self.history.refuse(code);

@@ -195,8 +195,18 @@ impl History {
     /// BILL has accepted the credentials at a sign-in.
     pub fn accept(&mut self) {
         self.shared.principal().accept(self.shared.now());
-        self.shared.key().refusal = None;
+        self.shared.key().accept(self.shared.now());
         self.refusal = None;
+    }
+
+    /// Whether BILL has accepted since `began` what it refuses with this code.
+    pub fn accepted_since(&self, code: u16, began: Duration) -> bool {
+        let accepted = match code {
+            1101 => self.shared.principal().accepted,
+            1102 => self.shared.key().accepted,
+            _ => None,
+        };
+        accepted.is_some_and(|accepted| accepted > began)
     }
 
     /// The sign-in in flight is over, in whatever way.
@@ -249,7 +259,7 @@ impl History {
                 if current {
                     self.shared.principal().accept(now);
                 }
-                self.shared.key().refusal = None;
+                self.shared.key().accept(now);
             }
             Reply::Code(1101, _) if current => self.refuse(1101),
             Reply::Code(1102, _) => self.refuse(1102),

@@ -16,6 +16,8 @@ pub struct Key {
     calls_closed_until: Duration,
     /// BDC_1102, unless something has been accepted since.
     pub refusal: Option<Refusal>,
+    /// When BILL accepted it last.
+    pub accepted: Option<Duration>,
 }
 
 impl Key {
@@ -27,7 +29,14 @@ impl Key {
             sign_ins_closed_until: Duration::ZERO,
             calls_closed_until: Duration::ZERO,
             refusal: None,
+            accepted: None,
         }
+    }
+
+    /// BILL has accepted it.
+    pub fn accept(&mut self, now: Duration) {
+        self.refusal = None;
+        self.accepted = Some(now);
     }
 
     pub fn count_sign_in(&mut self, now: Duration) {

@@ -11,6 +11,8 @@ pub struct Principal {
     pub token: bool,
     /// BILL has accepted it, which is taken for granted until then.
     proven_until: Duration,
+    /// When BILL accepted it last.
+    pub accepted: Option<Duration>,
     /// BDC_1101, unless it has been accepted since.
     pub refusal: Option<Refusal>,
     /// The device that BILL remembers it by.
@@ -32,6 +34,7 @@ impl Principal {
             version: 0,
             token,
             proven_until: Duration::ZERO,
+            accepted: None,
             refusal: None,
             device: None,
             tries: Vec::new(),
@@ -47,6 +50,7 @@ impl Principal {
     /// BILL has accepted it.
     pub fn accept(&mut self, now: Duration) {
         self.proven_until = now + Duration::from_secs(10 * 60);
+        self.accepted = Some(now);
         self.refusal = None;
         self.tries.clear();
     }

@@ -12,7 +12,8 @@ use crate::credentials::{
 };
 use crate::environment::Environment;
 use crate::error::Misuse;
-use crate::identity::{Held, Identity};
+use crate::held::Held;
+use crate::identity::Identity;
 use crate::limits::KeyLimits;
 use crate::list::List;
 use crate::settings::SignInWith;
@@ -148,8 +149,7 @@ impl Account {
     pub fn v2<D: Serialize + ?Sized>(&self, path: &str, data: &D) -> Result<Call, Misuse> {
         self.dev_key()?;
         let operation = Operation::new(path, &self.held)?;
-        let json = serde_json::to_string(data).map_err(|_| Misuse::Data)?;
-        let data = if json == "null" { String::new() } else { encode_data(&json) };
+        let data = encode_data(data)?;
         Ok(Call::new(Task::V2(Arc::new(V2 { operation, data }))))
     }
 
@@ -235,6 +235,18 @@ pub(crate) struct SignedIn {
 }
 
 impl SignedIn {
+    /// What a sign-in has brought; its id is held as long as this lives, and a while longer.
+    pub(crate) fn new(
+        account: Arc<Account>,
+        api: Api,
+        version: u64,
+        session_id: SessionId,
+        session_header: HeaderValue,
+    ) -> Self {
+        account.held.hold_session_id(&session_id.0);
+        Self { account, api, version, session_id, session_header, moved_to: None, user_id: None }
+    }
+
     /// What a call is sent with that needs no session.
     pub(crate) fn nobody(account: Arc<Account>) -> Self {
         Self {
@@ -262,5 +274,11 @@ impl SignedIn {
     pub(crate) fn headers(&self) -> SessionHeaders<'_> {
         let key = self.account.access.key_header.as_ref();
         SessionHeaders { session_id: &self.session_header, key }
+    }
+}
+
+impl Drop for SignedIn {
+    fn drop(&mut self) {
+        self.account.held.release_session_id(&self.session_id.0);
     }
 }

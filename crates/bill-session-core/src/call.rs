@@ -147,8 +147,8 @@ impl Task {
 
     pub(crate) fn name(&self) -> Arc<str> {
         match self {
-            Self::V2(v2) => Arc::clone(&v2.operation.name),
-            Self::V3(v3) => Arc::clone(&v3.target.name),
+            Self::V2(v2) => v2.operation.name().into(),
+            Self::V3(v3) => v3.target.name(),
             Self::Upload(upload) => Arc::clone(&upload.name),
             Self::Mfa(mfa) => mfa.name().into(),
             Self::ListOrgs(_) => "ListOrgs".into(),
@@ -164,7 +164,7 @@ impl Task {
 pub(crate) struct V2 {
     pub(crate) operation: Operation,
     /// The `data` field, form-encoded; empty for operations without data.
-    pub(crate) data: String,
+    pub(crate) data: Box<str>,
 }
 
 /// What a v3 call is about; its session travels in headers.
@@ -592,7 +592,9 @@ impl Call {
         session.line.waits(at, token(), wake);
         session.pump(now, wake);
         let until = session.look_again_at(ticket.deadline, at, now);
-        let sign_in = SignIn::new(SignInParts { account, principal, device, attempt, limit });
+        let begun = now;
+        let sign_in =
+            SignIn::new(SignInParts { account, principal, device, attempt, begun, limit });
         Step::SignIn(sign_in, self, until)
     }
 
@@ -609,9 +611,7 @@ impl Call {
         let call = self.name();
         let after = |instant: Instant| instant.saturating_duration_since(now);
         let error = match refusal {
-            Refusal::Deadline => {
-                Error::Deadline { call, cause: session.machine.kept_away_by().cloned() }
-            }
+            Refusal::Deadline => Error::Deadline { call, cause: session.kept_away_by(now) },
             Refusal::NoSession(cause, Some(until)) if cause.is_spent() => Error::Limited {
                 call,
                 limit: Limit::SignIns,

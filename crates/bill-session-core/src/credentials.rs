@@ -3,10 +3,10 @@
 //! A value is checked once, when it is made. What the types hold is wiped when dropped, and no
 //! `Debug` or `Display` of theirs ever shows it.
 
+use std::error::Error as StdError;
 use std::fmt;
 
-use secrecy::{ExposeSecret, SecretString};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Everything that a sign-in needs: who, for which organisation, under which developer key.
 ///
@@ -294,8 +294,7 @@ impl SessionId {
 }
 
 /// A value given by the program that cannot be right; it says which field and why, never the value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field} {reason}")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidField {
     /// Which value.
@@ -303,6 +302,14 @@ pub struct InvalidField {
     /// What is wrong with it.
     pub reason: InvalidReason,
 }
+
+impl fmt::Display for InvalidField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.reason)
+    }
+}
+
+impl StdError for InvalidField {}
 
 /// The values that a sign-in is made of, under BILL's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -377,18 +384,18 @@ impl fmt::Display for InvalidReason {
 
 /// A string that is wiped when dropped and never shown.
 #[derive(Clone)]
-pub(crate) struct Secret(SecretString);
+pub(crate) struct Secret(Zeroizing<Box<str>>);
 
 impl Secret {
     pub(crate) fn new(mut value: String) -> Self {
         // Shrinking the string in place could move it and leave the old bytes behind unwiped.
         let exact: Box<str> = value.as_str().into();
         value.zeroize();
-        Self(SecretString::new(exact))
+        Self(Zeroizing::new(exact))
     }
 
     pub(crate) fn expose(&self) -> &str {
-        self.0.expose_secret()
+        &self.0
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where BILL is: its three environments, or an origin of one's own.
 
 use core::net::IpAddr;
+use std::error::Error as StdError;
 use std::fmt;
 use std::str::FromStr;
 
@@ -187,16 +188,29 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// A text that names no environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidEnvironment {
     /// Neither one of BILL's environments nor a URL.
-    #[error("the environment is sandbox, stage, production, or an origin such as https://host")]
     UnknownName,
     /// A URL with more, or less, than a scheme, a host and perhaps a port.
-    #[error("an origin is a scheme, a host and perhaps a port, such as http://127.0.0.1:8025")]
     NotAnOrigin,
     /// Plain HTTP to another machine: credentials would travel in the clear.
-    #[error("plain http is for loopback only: use https")]
     PlainHttp,
 }
+
+impl fmt::Display for InvalidEnvironment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownName => {
+                "the environment is sandbox, stage, production, or an origin such as https://host"
+            }
+            Self::NotAnOrigin => {
+                "an origin is a scheme, a host and perhaps a port, such as http://127.0.0.1:8025"
+            }
+            Self::PlainHttp => "plain http is for loopback only: use https",
+        })
+    }
+}
+
+impl StdError for InvalidEnvironment {}

@@ -29,10 +29,10 @@ pub enum Error {
     /// BILL did not accept the code of an MFA challenge, since it came too late (BDC_1356) or after
     /// too many others (BDC_1358).
     MfaCode(ApiError),
-    /// The session that an MFA challenge was made for is not the present one any more; ask for
-    /// another challenge.
+    /// The session that an MFA call was made for is not the present one any more; ask for another
+    /// challenge.
     SessionChanged {
-        /// The call that was not sent.
+        /// The call that was not sent, or whose answer came too late for its session.
         call: Arc<str>,
     },
     /// A list's page names a cursor that was followed before: reading on would never end.
@@ -155,7 +155,7 @@ impl fmt::Display for Error {
             Self::Api(error) | Self::Untrusted(error) | Self::MfaCode(error) => error.fmt(f),
             Self::SessionChanged { call } => write!(
                 f,
-                "{call} was not sent: its challenge belongs to an earlier session; ask for another"
+                "{call} belongs to an earlier session, which is gone: ask for another challenge"
             ),
             Self::CursorRepeated { call } => {
                 write!(f, "{call} names a page that was read before: the list would never end")
@@ -258,6 +258,8 @@ pub struct ApiError {
     others: Arc<[ErrorEntry]>,
     /// v3 has errors without a code, of which the status tells what they mean.
     by_status: bool,
+    /// Whether all the codes of the answer are the same.
+    unanimous: bool,
 }
 
 /// One entry of an error of v3's, which may have several.
@@ -278,15 +280,22 @@ impl ApiError {
         message: String,
     ) -> Self {
         let others = Arc::new([]);
-        Self { call, status, code, message: message.into(), others, by_status: false }
+        let message = message.into();
+        Self { call, status, code, message, others, by_status: false, unanimous: true }
     }
 
     /// Of several entries, the first of which speaks for all.
-    pub(crate) fn of_v3(call: Arc<str>, status: StatusCode, entries: Vec<ErrorEntry>) -> Self {
+    pub(crate) fn of_v3(
+        call: Arc<str>,
+        status: StatusCode,
+        entries: Vec<ErrorEntry>,
+        unanimous: bool,
+    ) -> Self {
         let mut entries = entries.into_iter();
         let (code, message) =
             entries.next().map_or((None, "".into()), |entry| (entry.code, entry.message));
-        Self { call, status, code, message, others: entries.collect(), by_status: true }
+        let others = entries.collect();
+        Self { call, status, code, message, others, by_status: true, unanimous }
     }
 
     /// The call that was answered, such as `List/Vendor`.
@@ -309,7 +318,8 @@ impl ApiError {
         &self.message
     }
 
-    /// What else v3 said in the same answer, when it said more than one thing.
+    /// What else v3 said in the same answer, when it said more than one thing: the first few, if it
+    /// said very much.
     pub fn others(&self) -> &[ErrorEntry] {
         &self.others
     }
@@ -321,6 +331,11 @@ impl ApiError {
             (None, StatusCode::TOO_MANY_REQUESTS) if self.by_status => Meaning::Contended,
             (None, _) => Meaning::Other,
         }
+    }
+
+    /// Whether it says of all that was asked for that it was not done.
+    pub(crate) fn is_of_the_whole(&self) -> bool {
+        self.unanimous && !self.status.is_server_error()
     }
 
     /// Whether the status is a 5xx, and no code says more than that.
@@ -376,8 +391,7 @@ impl fmt::Display for Limit {
 }
 
 /// Why an answer's data did not fit the type asked for.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{text}")]
+#[derive(Clone, Debug)]
 pub struct DecodeError {
     text: Arc<str>,
 }
@@ -388,73 +402,102 @@ impl DecodeError {
     }
 }
 
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl StdError for DecodeError {}
+
 /// Something asked for that cannot be; nothing was sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {
     /// The path has a query; v2 has none, and a query is no place for data.
-    #[error("the path holds a query: v2 takes its data in the body")]
     PathQuery,
     /// The path has a fragment.
-    #[error("the path holds a fragment")]
     PathFragment,
     /// The path climbs with `..`, or has an empty part.
-    #[error("the path is empty, or holds an empty part or `..`; write it as in List/Vendor")]
     PathClimbs,
     /// The path holds a secret of this client.
-    #[error("the path holds a secret of this client: nothing was sent")]
     PathSecret,
     /// The path holds something other than letters, digits, `_`, `-` and `/`.
-    #[error("the path holds a character that no BILL path has; write it as in List/Vendor")]
     PathCharacter,
     /// What changes the session, such as `Login` or an MFA challenge, has methods of its own.
-    #[error(
-        "this path is not for calls: use sign_in, sign_out, list_orgs, mfa or the uploads' methods"
-    )]
     PathReserved,
     /// A v3 path does not begin with `/v3/`.
-    #[error("a v3 path begins with /v3/, as in /v3/vendors")]
     V3Path,
     /// A v3 path has a query of its own.
-    #[error("the path holds a query: give its pairs one by one")]
     V3PathQuery,
     /// A pair of a query has a secret's name, or holds a secret of this client.
-    #[error("the query's `{key}` is, or holds, a secret: nothing was sent")]
     QuerySecret {
         /// The pair's key; its value is not repeated.
         key: Arc<str>,
     },
     /// v3 knows GET, POST, PUT, PATCH and DELETE.
-    #[error("v3 has GET, POST, PUT, PATCH and DELETE, and no other method")]
     Method,
     /// A GET or a DELETE was given a document to send.
-    #[error("GET and DELETE send no document")]
     Body,
     /// Only what is read with GET comes in pages.
-    #[error("only a GET is read page by page")]
     PagesOfGet,
     /// A partner's session has an application key and no developer key, which v2 and organisations need.
-    #[error("a partner's session is for v3's partner operations, and belongs to no organisation")]
     Partner,
     /// An accountant console's token is unknown to v2.
-    #[error("a console's token is for v3: read /v3/login/organizations")]
     V3Only,
     /// An upload's file name is empty or holds control characters.
-    #[error("the file name is empty or holds a control character")]
     FileName,
     /// The data did not serialise to JSON.
-    #[error("the data does not serialise to JSON")]
     Data,
     /// A list's page holds 1 to 999 entries.
-    #[error("a page of a list holds 1 to 999 entries")]
     PageSize,
     /// No session lives as long as the lease was to have left.
-    #[error("no session lives long enough to have that much time left")]
     LeaseTooLong,
     /// A leased session was to be put on a request to another address than the session's own.
-    #[error("the request goes to another address than the session's: the session is not put on it")]
     ForeignRequest,
     /// There is no async runtime to send the call from.
-    #[error("there is no async runtime here: call from within one")]
     NoRuntime,
 }
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::QuerySecret { key } => {
+                return write!(f, "the query's `{key}` is, or holds, a secret: nothing was sent");
+            }
+            Self::PathQuery => "the path holds a query: v2 takes its data in the body",
+            Self::PathFragment => "the path holds a fragment",
+            Self::PathClimbs => {
+                "the path is empty, or holds an empty part or `..`; write it as in List/Vendor"
+            }
+            Self::PathSecret => "the path holds a secret of this client: nothing was sent",
+            Self::PathCharacter => {
+                "the path holds a character that no BILL path has; write it as in List/Vendor"
+            }
+            Self::PathReserved => {
+                "this path is not for calls: use sign_in, sign_out, list_orgs, mfa or the uploads' \
+                 methods"
+            }
+            Self::V3Path => "a v3 path begins with /v3/, as in /v3/vendors",
+            Self::V3PathQuery => "the path holds a query: give its pairs one by one",
+            Self::Method => "v3 has GET, POST, PUT, PATCH and DELETE, and no other method",
+            Self::Body => "GET and DELETE send no document",
+            Self::PagesOfGet => "only a GET is read page by page",
+            Self::Partner => {
+                "a partner's session is for v3's partner operations, and belongs to no organisation"
+            }
+            Self::V3Only => "a console's token is for v3: read /v3/login/organizations",
+            Self::FileName => "the file name is empty or holds a control character",
+            Self::Data => "the data does not serialise to JSON",
+            Self::PageSize => "a page of a list holds 1 to 999 entries",
+            Self::LeaseTooLong => "no session lives long enough to have that much time left",
+            Self::ForeignRequest => {
+                "the request goes to another address than the session's: the session is not put \
+                 on it"
+            }
+            Self::NoRuntime => "there is no async runtime here: call from within one",
+        })
+    }
+}
+
+impl StdError for Misuse {}

@@ -126,13 +126,20 @@ impl<W> Session<W> {
     }
 
     /// The next event; `token` is asked for only when there is none yet, and is woken with it.
-    pub fn hear(&mut self, listener: &mut Listener, token: impl FnOnce() -> W) -> Option<Event> {
+    ///
+    /// The token of before, which is not needed any more, leaves the lock with the [`Wake`].
+    pub fn hear(
+        &mut self,
+        listener: &mut Listener,
+        token: impl FnOnce() -> W,
+    ) -> (Option<Event>, Wake<W>) {
         let heard = self.try_hear(listener);
-        if heard.is_none() {
-            self.deafen(listener);
-            self.events.waiting.push((listener.id, token()));
+        if heard.is_some() {
+            return (heard, Wake::nobody());
         }
-        heard
+        let spent = self.deafen(listener);
+        self.events.waiting.push((listener.id, token()));
+        (None, spent)
     }
 
     /// The next event, if there is one.
@@ -150,9 +157,14 @@ impl<W> Session<W> {
         Some(event)
     }
 
-    /// The listener waits no longer.
-    pub fn deafen(&mut self, listener: &Listener) {
-        self.events.waiting.retain(|(id, _)| *id != listener.id);
+    /// The listener waits no longer; its token leaves the lock with the [`Wake`].
+    pub fn deafen(&mut self, listener: &Listener) -> Wake<W> {
+        let mut wake = Wake::nobody();
+        let waiting = &mut self.events.waiting;
+        if let Some(at) = waiting.iter().position(|(id, _)| *id == listener.id) {
+            wake.spend(Some(waiting.swap_remove(at).1));
+        }
+        wake
     }
 
     /// Wakes all who wait for an event, as when nobody is left to cause one.

@@ -53,7 +53,12 @@ impl InFlight {
         let v2_key = account.dev_key().ok();
         match (&self.task, v2_key) {
             (Task::V2(call), Some(key)) => {
-                v2::call(base, &call.operation, key, session_id, &call.data)
+                let sign = || v2::signed_body(key, session_id, &call.data);
+                let body = match &self.replays {
+                    Some(replays) => replays.body(&self.session, sign),
+                    None => sign(),
+                };
+                v2::call(base, &call.operation, body)
             }
             (Task::V3(call), _) => {
                 let content_type = call.body.as_ref().map(|_| v3::JSON);
@@ -115,10 +120,10 @@ impl InFlight {
     }
 
     fn parse<T: DeserializeOwned>(&self, answer: &Response<Bytes>) -> Parsed<T> {
-        let (name, held) = (self.task.name(), &self.session.account.held);
+        let (name, held) = (&|| self.task.name(), &self.session.account.held);
         match self.api() {
-            Api::V2 => v2::read::<T>(answer, &name, held),
-            Api::V3 => v3::read::<T>(answer, &name, held),
+            Api::V2 => v2::read::<T>(answer, name, held),
+            Api::V3 => v3::read::<T>(answer, name, held),
         }
     }
 
@@ -340,7 +345,7 @@ impl<W> Session<W> {
         match parsed {
             Ok(Parsed::Success(_) | Parsed::Mismatch(_)) => {
                 identity.prove(*version, now);
-                key.lift();
+                key.accept(now);
             }
             Ok(Parsed::Error(error)) => {
                 let cause = Arc::new(Cause::Refused(ApiError::clone(error)));
@@ -382,6 +387,10 @@ impl<W> Session<W> {
             if let Some(device) = device {
                 self.account.held.add_credential(&device.id);
                 self.account.identity.remember(used.version, Arc::clone(device));
+            }
+            // The device is remembered all the same; the trust has gone with its session.
+            if !self.machine.is_current_session(generation) {
+                return Outcome::Failed(Error::SessionChanged { call: task.name() });
             }
         }
         Outcome::Mfa(outcome)

@@ -89,6 +89,7 @@ mod environment;
 mod error;
 mod events;
 mod exchange;
+mod held;
 mod identity;
 mod lease;
 mod lifetime;

@@ -44,6 +44,8 @@ struct Slow {
     calls: VecDeque<(u64, u32)>,
     calls_closed_until: Option<Instant>,
     refusal: Option<Arc<Cause>>,
+    /// When BILL last accepted the key.
+    accepted_at: Option<Instant>,
     /// BILL's clock, as an answer told it at this instant.
     wall: Option<(Instant, SystemTime)>,
 }
@@ -115,6 +117,7 @@ impl KeyLimits {
                 calls: VecDeque::new(),
                 calls_closed_until: None,
                 refusal: None,
+                accepted_at: None,
                 wall: None,
             }),
         }
@@ -250,6 +253,18 @@ impl KeyLimits {
     pub(crate) fn refuse(&self, cause: Arc<Cause>) {
         self.slow().refusal = Some(cause);
         self.refused.store(true, Ordering::Release);
+    }
+
+    /// BILL accepted the key.
+    pub(crate) fn accept(&self, now: Instant) {
+        self.lift();
+        let mut slow = self.slow();
+        slow.accepted_at = slow.accepted_at.max(Some(now));
+    }
+
+    /// Whether BILL has accepted the key since `begun`.
+    pub(crate) fn accepted_since(&self, begun: Instant) -> bool {
+        self.slow().accepted_at.is_some_and(|accepted| accepted > begun)
     }
 
     /// The key was accepted, or its users want another try.

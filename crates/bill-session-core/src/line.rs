@@ -149,11 +149,12 @@ pub(crate) fn exchange_ends_at(begun: Instant, limit: u64) -> Instant {
 
 /// The waiters and the slots of one organisation.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Line<W> {
-    waiters: VecDeque<Waiter<W>>,
-    slots: Box<[Slot]>,
-    free: usize,
     numbers: u64,
+    free: usize,
+    slots: Box<[Slot]>,
+    waiters: VecDeque<Waiter<W>>,
     /// How many of the waiters need a slot alone, a session alone, or are explicit sign-ins.
     count: Count,
     /// The most time that anyone has asked for who needs a session alone, since the line was empty.
@@ -561,7 +562,7 @@ impl<W> Wake<W> {
         }
     }
 
-    fn spend(&mut self, token: Option<W>) {
+    pub(crate) fn spend(&mut self, token: Option<W>) {
         if let Some(token) = token {
             self.tokens().spent.push(token);
         }

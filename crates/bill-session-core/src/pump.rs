@@ -29,31 +29,35 @@ const SPARES: usize = 8;
 /// One organisation's session, shared by all its callers behind an adapter's lock.
 ///
 /// `W` is what wakes a waiting caller: a `Waker`, a `Thread`, a number in a test.
+///
+/// What every call touches comes first and together, in the order in which it is written here: what
+/// callers on several cores share is handed from one to the other in pieces of 64 bytes.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Session<W> {
-    pub(crate) account: Arc<Account>,
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) machine: SessionMachine<Arc<SignedIn>>,
-    pub(crate) line: Line<W>,
-    /// API access off, or the organisation locked: refused with this organisation.
-    refused: Option<Arc<Cause>>,
-    /// The version of the credentials that was last seen.
-    version: u64,
     /// Time as the latest caller knew it.
     pub(crate) last: Instant,
+    /// Nothing lapses before then.
+    due: Instant,
+    /// The minute of the latest call.
+    minute: Minute,
+    /// The version of the credentials that was last seen.
+    version: u64,
+    /// The usual limit of an exchange, in nanoseconds.
+    pub(crate) call_limit: u64,
+    pub(crate) renewals: u32,
+    /// Whether no exchange of the usual limit that begins from now on can lapse before `due`.
+    covers_usual: bool,
     /// Handles on the current session, kept from call to call: to copy one and drop it again would
     /// be a good part of what a session costs a call.
     spare: Vec<Arc<SignedIn>>,
-    /// Nothing lapses before then.
-    due: Instant,
-    /// Whether no exchange of the usual limit that begins from now on can lapse before `due`.
-    covers_usual: bool,
-    /// The usual limit of an exchange, in nanoseconds.
-    pub(crate) call_limit: u64,
-    /// The minute of the latest call.
-    minute: Minute,
+    pub(crate) account: Arc<Account>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) line: Line<W>,
+    pub(crate) machine: SessionMachine<Arc<SignedIn>>,
+    /// API access off, or the organisation locked: refused with this organisation.
+    refused: Option<Arc<Cause>>,
     last_beat: Instant,
-    pub(crate) renewals: u32,
     pub(crate) renewal_not_before: Instant,
     not_followed: Option<NotFollowed>,
     /// Its number among those of the principal.
@@ -252,7 +256,7 @@ impl<W> Session<W> {
         now: Instant,
     ) {
         self.account.identity.prove(attempt.version(), now);
-        self.account.key.lift();
+        self.account.key.accept(now);
         self.spare.clear();
         self.refused = None;
         self.not_followed = not_followed;
@@ -427,6 +431,18 @@ impl<W> Session<W> {
         self.account.identity.end_probe(self.number);
     }
 
+    /// What keeps the session away: its own failure, or that of the session which tried the
+    /// principal last, while another one does so again.
+    pub(crate) fn kept_away_by(&self, now: Instant) -> Option<Arc<Cause>> {
+        let identity = &self.account.identity;
+        let tried = || {
+            let waits = matches!(self.machine.ask(now), Asked::SignIn)
+                && identity.probed_by_another(self.number, now);
+            waits.then(|| identity.probe_failure(now))?
+        };
+        self.machine.kept_away_by().cloned().or_else(tried)
+    }
+
     fn abandon(&mut self, attempt: Attempt, now: Instant, wake: &mut Wake<W>) {
         self.line.end_sign_in(attempt.id);
         if self.machine.cancelled(attempt, now) {
@@ -490,6 +506,9 @@ impl<W> Session<W> {
     #[cold]
     fn lapse(&mut self, now: Instant, wake: &mut Wake<W>) {
         if self.machine.expire(now) {
+            if let Some((cause, _)) = self.machine.failure() {
+                self.account.identity.probe_failed(cause, now);
+            }
             self.end_probe();
             self.tell_of_failure(wake);
         }

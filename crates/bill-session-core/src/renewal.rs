@@ -13,7 +13,7 @@ const LONGEST_NAP: Duration = Duration::from_secs(60);
 const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 
 impl<W> Session<W> {
-    /// When [`Call::renewal`] is to be run; nothing while there is nothing to renew.
+    /// When [`Call::renewal`](crate::Call::renewal) is to be run; nothing while there is nothing to renew.
     ///
     /// Ask again after each run, and whenever the session has changed.
     pub fn renew_at(&self) -> Option<Instant> {

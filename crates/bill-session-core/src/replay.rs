@@ -2,12 +2,20 @@
 //!
 //! An end of an exchange is either a refusal, before which nothing was done, or the loss of the
 //! outcome: then only a call that merely reads may go out again, for BILL has no key by which it
-//! would recognise a payment that it has carried out already.
+//! would recognise a payment that it has carried out already. A refusal of a part only, or by a server
+//! in trouble, is no word on the rest: a call that may change anything does not go out again after it.
+//!
+//! What is sent again is not copied: v3's documents are shared by all sends of a call. v2 carries the
+//! session within its body, which is therefore made anew for another session, and shared from the
+//! second send on where the session is the same.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::HeaderMap;
 
+use crate::account::SignedIn;
 use crate::backoff::{CONTENDED_CALL, Jitter};
 use crate::cause::ForeignKind;
 use crate::transport::TransportError;
@@ -95,25 +103,30 @@ const RULES: [Rule; 3] = [
 ];
 
 /// How often a call has been sent again already, and how often it may be.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Replays {
     invalid: u8,
     contended: u8,
     lost: u8,
     /// What the call itself asks for; few do.
     pub(crate) retry: Option<Retry>,
+    /// The body of a v2 call that was sent again, and the session that it is signed with.
+    signed: OnceLock<(Arc<SignedIn>, Bytes)>,
 }
 
 impl Replays {
     /// How long the call waits before it is sent again after this end; nothing when it is not.
     pub(crate) fn after(
         &mut self,
-        Ended { end, retry_after }: Ended,
+        Ended { end, retry_after, of_the_whole }: Ended,
         effect: Effect,
         retry: Retry,
         jitter: &mut Jitter,
     ) -> Option<Duration> {
         let rule = RULES.iter().find(|rule| rule.end == end && rule.effects.contains(&effect))?;
+        if effect == Effect::Writes && !of_the_whole {
+            return None;
+        }
         let retry = self.retry.unwrap_or(retry);
         let done = match end {
             End::Invalid => &mut self.invalid,
@@ -128,12 +141,22 @@ impl Replays {
             return None;
         }
         *done += 1;
+        if end == End::Invalid {
+            // It goes out with another session.
+            self.signed = OnceLock::new();
+        }
         let wait = match end {
             End::Invalid => return Some(Duration::ZERO),
             End::Contended => CONTENDED_CALL.after(u32::from(*done), jitter),
             End::Lost => retry.wait(*done - 1, jitter),
         };
         Some(wait.max(retry_after.unwrap_or_default()))
+    }
+
+    /// The body of a v2 call with this session: what `sign` makes, or made before.
+    pub(crate) fn body(&self, session: &Arc<SignedIn>, sign: impl Fn() -> Bytes) -> Bytes {
+        let (with, body) = self.signed.get_or_init(|| (Arc::clone(session), sign()));
+        if Arc::ptr_eq(with, session) { body.clone() } else { sign() }
     }
 }
 
@@ -142,6 +165,8 @@ impl Replays {
 pub(crate) struct Ended {
     end: End,
     retry_after: Option<Duration>,
+    /// Whether nothing else was said of a part of what was asked for.
+    of_the_whole: bool,
 }
 
 impl Ended {
@@ -162,25 +187,30 @@ impl Ended {
             }
             _ => return None,
         };
-        Some(Self { end, retry_after })
+        let of_the_whole = match parsed {
+            Parsed::Error(error) => error.is_of_the_whole(),
+            Parsed::Success(_) | Parsed::Mismatch(_) | Parsed::Foreign(_) => true,
+        };
+        Some(Self { end, retry_after, of_the_whole })
     }
 
     /// What the word of a program comes to that has read the answer by itself.
     #[inline]
     pub(crate) fn by_verdict(verdict: Verdict) -> Option<Self> {
-        match verdict {
-            Verdict::Invalid => Some(Self { end: End::Invalid, retry_after: None }),
-            Verdict::Contended { retry_after } => Some(Self { end: End::Contended, retry_after }),
+        let (end, retry_after) = match verdict {
+            Verdict::Invalid => (End::Invalid, None),
+            Verdict::Contended { retry_after } => (End::Contended, retry_after),
             Verdict::Alive | Verdict::Untrusted | Verdict::HourSpent { .. } | Verdict::Unknown => {
-                None
+                return None;
             }
-        }
+        };
+        Some(Self { end, retry_after, of_the_whole: true })
     }
 
     /// What the lack of an answer comes to, if a call may go out again after it.
     pub(crate) fn by_silence(error: &TransportError) -> Option<Self> {
         // The same answer would be as long the next time.
         let passes = !error.is_too_large() && !error.is_content();
-        passes.then_some(Self { end: End::Lost, retry_after: None })
+        passes.then_some(Self { end: End::Lost, retry_after: None, of_the_whole: true })
     }
 }

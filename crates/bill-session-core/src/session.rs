@@ -78,6 +78,7 @@ impl Attempt {
 /// assert!(matches!(machine.ask(now + minutes(64)), Asked::SignIn));
 /// ```
 #[derive(Debug)]
+#[repr(C)]
 pub struct SessionMachine<S> {
     state: State<S>,
     /// Bumped by a sign-out: what was begun in an older epoch does not go on.

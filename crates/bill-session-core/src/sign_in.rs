@@ -11,10 +11,11 @@ use crate::account::{Account, Api, SignedIn};
 use crate::backoff::later;
 use crate::call::Call;
 use crate::cause::Cause;
-use crate::code::Meaning;
+use crate::code::{Code, Meaning};
 use crate::credentials::{OrgId, Principal, RememberedDevice, Secret, SessionId};
 use crate::error::SIGN_IN;
 use crate::events::Event;
+use crate::held::LONGEST_SESSION_ID;
 use crate::line::{GRACE, Told, Wake};
 use crate::pump::Session;
 use crate::session::{Attempt, Failure, Landed};
@@ -35,6 +36,7 @@ pub(crate) struct SignInParts {
     pub(crate) principal: Arc<Principal>,
     pub(crate) device: Option<Arc<RememberedDevice>>,
     pub(crate) attempt: Attempt,
+    pub(crate) begun: Instant,
     pub(crate) limit: Duration,
 }
 
@@ -65,15 +67,15 @@ impl SignIn {
             Err(error) => (Err(failed(Cause::NoAnswer(error), None)), None),
         };
         let sent_device = self.0.device.is_some();
-        let SignInParts { account, attempt, .. } = *self.0;
-        HeardSignIn { account, attempt, heard, date, sent_device }
+        let SignInParts { account, attempt, begun, .. } = *self.0;
+        HeardSignIn { account, attempt, begun, heard, date, sent_device }
     }
 
     fn parse(&self, answer: &Response<Bytes>) -> Parsed<Login> {
-        let (name, held) = (SIGN_IN.into(), &self.0.account.held);
+        let (name, held) = (&|| SIGN_IN.into(), &self.0.account.held);
         match self.0.account.api_for(&self.0.principal) {
-            Api::V2 => v2::read::<v2::LoginData>(answer, &name, held).map(Login::from),
-            Api::V3 => v3::read::<v3::LoginData>(answer, &name, held).map(Login::from),
+            Api::V2 => v2::read::<v2::LoginData>(answer, name, held).map(Login::from),
+            Api::V3 => v3::read::<v3::LoginData>(answer, name, held).map(Login::from),
         }
     }
 
@@ -104,14 +106,24 @@ impl SignIn {
 
     fn welcome(&self, data: Login, answer: &Response<Bytes>) -> Result<Welcome, SignInFailure> {
         let Login { session_id, org_id, api_end_point, user_id, trusted } = data;
-        let access = &self.0.account.access;
+        let (access, held) = (&self.0.account.access, &self.0.account.held);
         let session_id = SessionId(Secret::new(session_id));
-        let usable = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
+        let usable = |text: &str| {
+            (1..=LONGEST_SESSION_ID).contains(&text.len()) && !text.chars().any(char::is_control)
+        };
         let header = v3::session_header(&session_id)
             .filter(|_| usable(session_id.expose_secret()) && access.key_header.is_some());
         let Some(session_header) = header else {
-            return Err(failed(Cause::NotBill(foreign(answer, &self.0.account.held)), None));
+            return Err(failed(Cause::NotBill(foreign(answer, held)), None));
         };
+        // The id is held before anything else of the answer is shown, which may repeat it.
+        let mut session = SignedIn::new(
+            Arc::clone(&self.0.account),
+            self.0.account.api_for(&self.0.principal),
+            self.0.attempt.version(),
+            session_id,
+            session_header,
+        );
         let asked_for = self.0.account.org_id().map(OrgId::as_str);
         if asked_for.is_some() && org_id.is_some() && org_id.as_deref() != asked_for {
             return Err(failed(Cause::WrongOrganization, None));
@@ -121,20 +133,11 @@ impl SignIn {
             Some(named) => access.environment.followed(named),
         };
         let not_followed = match (&followed, api_end_point) {
-            (None, Some(named)) => {
-                Some(NotFollowed { host: host_of(&named, &self.0.account.held) })
-            }
+            (None, Some(named)) => Some(NotFollowed { host: host_of(&named, held) }),
             _ => None,
         };
-        let session = SignedIn {
-            account: Arc::clone(&self.0.account),
-            api: self.0.account.api_for(&self.0.principal),
-            version: self.0.attempt.version(),
-            session_id,
-            session_header,
-            moved_to: followed.filter(|base| *base != access.base).map(Box::new),
-            user_id: user_id.map(|id| self.0.account.held.printable(&id).into()),
-        };
+        session.moved_to = followed.filter(|base| *base != access.base).map(Box::new);
+        session.user_id = user_id.map(|id| held.printable(&id).into());
         Ok(Welcome { session: Arc::new(session), trusted, not_followed })
     }
 }
@@ -199,6 +202,7 @@ fn failed(cause: Cause, retry_after: Option<Duration>) -> SignInFailure {
 pub struct HeardSignIn {
     account: Arc<Account>,
     attempt: Attempt,
+    begun: Instant,
     heard: Result<Welcome, SignInFailure>,
     /// BILL's clock, when there was an answer that told it.
     date: Option<SystemTime>,
@@ -226,7 +230,6 @@ impl HeardSignIn {
         }
         let ended = match self.heard {
             Ok(Welcome { session: signed_in, trusted, not_followed }) => {
-                self.account.held.add_session_id(&signed_in.session_id.0);
                 let current = session.machine.attempt() == Some(self.attempt);
                 match session.machine.signed_in(self.attempt, signed_in) {
                     Landed::Stored(generation) => {
@@ -247,6 +250,9 @@ impl HeardSignIn {
             }
             Err(SignInFailure { cause, kind }) => {
                 let permanent = matches!(kind, Kind::Permanent);
+                if probed {
+                    self.account.identity.probe_failed(&cause, now);
+                }
                 let failure = match kind {
                     Kind::Permanent => Failure::Permanent,
                     Kind::Contended(retry_after) => {
@@ -262,10 +268,11 @@ impl HeardSignIn {
                 };
                 let current = session.machine.failed(self.attempt, failure, now);
                 if permanent {
-                    // A late one counts too, unless the credentials have worked since, or were
-                    // replaced.
+                    // A late one counts too, unless the credentials have worked since, with
+                    // whatever organisation, or were replaced.
                     let replaced = self.attempt.version() != session.account.identity.version();
-                    if session.machine.current().is_none() && !replaced {
+                    let outdated = !current && is_outdated(&cause, &session.account, self.begun);
+                    if session.machine.current().is_none() && !replaced && !outdated {
                         session.refuse(self.attempt, &cause);
                         session.tell(Event::Refused { cause: Arc::clone(&cause) }, &mut wake);
                     }
@@ -287,6 +294,15 @@ impl HeardSignIn {
         }
         session.pump(now, &mut wake);
         (ended, wake)
+    }
+}
+
+/// Whether BILL has accepted since `begun` what it refuses here.
+fn is_outdated(cause: &Cause, account: &Account, begun: Instant) -> bool {
+    match cause.code().map(Code::meaning) {
+        Some(Meaning::WrongPassword) => account.identity.accepted_since(begun),
+        Some(Meaning::WrongKey) => account.key.accepted_since(begun),
+        _ => false,
     }
 }
 

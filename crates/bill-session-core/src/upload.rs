@@ -87,7 +87,7 @@ impl Account {
         repeatable: Repeatable,
     ) -> Result<Call, Misuse> {
         let target = Target::new(&Method::POST, path, query, &self.held)?;
-        let name = Arc::clone(&target.name);
+        let name = target.name();
         let content_type = HeaderValue::from_static("application/octet-stream");
         Ok(Upload { name, form: UploadForm::V3 { target, content_type }, repeatable }.call())
     }

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bill_session_core::{
-    Call, Cause, Event, KeyLimits, Listener, OrgId, Principal, Renewal, SignInEnded, Step, Verdict,
-    Why,
+    Call, Cause, Event, KeyLimits, Listener, OrgId, Principal, Renewal, Session, Settings,
+    SignInEnded, Step, Verdict, Why,
 };
 use serde_json::json;
 use support::{
-    World, account_under, first_instant, page, password, refusal, settings, silence, v3_refusal,
-    welcome_with, with_header,
+    World, account, account_under, first_instant, page, password, refusal, settings, silence,
+    v3_refusal, welcome_with, with_header,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -541,8 +541,8 @@ mod a_listener {
         let mut world = World::signed_in();
         let mut listener = world.session.listen();
         let mut other = world.session.listen();
-        assert!(world.session.hear(&mut listener, || 71).is_none());
-        assert!(world.session.hear(&mut other, || 72).is_none());
+        assert!(world.session.hear(&mut listener, || 71).0.is_none());
+        assert!(world.session.hear(&mut other, || 72).0.is_none());
         world.take_woken();
         world.use_session();
         assert!(world.take_woken().is_empty(), "nothing to tell of");
@@ -551,11 +551,11 @@ mod a_listener {
         happen(&mut world, 2);
         assert!(world.take_woken().is_empty(), "nobody has waited again");
         // What is there is heard at once, and no token is asked for.
-        let heard = world.session.hear(&mut listener, || panic!("there is something to hear"));
+        let (heard, _) = world.session.hear(&mut listener, || panic!("there is something to hear"));
         assert_eq!(number(&heard.unwrap()), 1);
-        let heard = world.session.hear(&mut listener, || panic!("there is something to hear"));
+        let (heard, _) = world.session.hear(&mut listener, || panic!("there is something to hear"));
         assert_eq!(number(&heard.unwrap()), 2);
-        assert!(world.session.hear(&mut listener, || 73).is_none());
+        assert!(world.session.hear(&mut listener, || 73).0.is_none());
         happen(&mut world, 3);
         assert_eq!(world.take_woken(), [73]);
     }
@@ -565,7 +565,7 @@ mod a_listener {
         let mut world = World::signed_in();
         let mut listener = world.session.listen();
         for token in 0..100 {
-            assert!(world.session.hear(&mut listener, || token).is_none());
+            assert!(world.session.hear(&mut listener, || token).0.is_none());
         }
         happen(&mut world, 1);
         assert_eq!(world.take_woken(), [99]);
@@ -576,20 +576,39 @@ mod a_listener {
         let mut world = World::signed_in();
         let mut listener = world.session.listen();
         let mut other = world.session.listen();
-        assert!(world.session.hear(&mut listener, || 71).is_none());
-        assert!(world.session.hear(&mut other, || 72).is_none());
-        world.session.deafen(&listener);
-        world.session.deafen(&listener);
+        assert!(world.session.hear(&mut listener, || 71).0.is_none());
+        assert!(world.session.hear(&mut other, || 72).0.is_none());
+        assert!(world.session.deafen(&listener).is_empty());
+        assert!(world.session.deafen(&listener).is_empty());
         happen(&mut world, 1);
         assert_eq!(world.take_woken(), [72]);
         assert_eq!(number(&world.session.try_hear(&mut listener).unwrap()), 1);
     }
 
     #[test]
+    fn has_its_token_of_before_handed_out_and_not_dropped_under_the_lock() {
+        let now = first_instant();
+        let mut session = Session::new(account(password(), now), Settings::default(), now);
+        let mut listener = session.listen();
+        let (first, second) = (Arc::new(()), Arc::new(()));
+        let (_, nothing) = session.hear(&mut listener, || Arc::clone(&first));
+        assert_eq!(nothing.len(), 0);
+        let (_, spent) = session.hear(&mut listener, || Arc::clone(&second));
+        assert!(spent.is_empty(), "nobody is to be woken by it");
+        assert_eq!(Arc::strong_count(&first), 2, "it is dropped with what was handed out");
+        drop(spent);
+        assert_eq!(Arc::strong_count(&first), 1);
+        let spent = session.deafen(&listener);
+        assert_eq!(Arc::strong_count(&second), 2, "it is dropped with what was handed out");
+        drop(spent);
+        assert_eq!(Arc::strong_count(&second), 1);
+    }
+
+    #[test]
     fn that_waits_is_woken_when_nobody_is_left_to_cause_an_event() {
         let mut world = World::signed_in();
         let mut listener = world.session.listen();
-        assert!(world.session.hear(&mut listener, || 71).is_none());
+        assert!(world.session.hear(&mut listener, || 71).0.is_none());
         let wake = world.session.rouse_listeners();
         world.heed(wake);
         assert_eq!(world.take_woken(), [71]);
@@ -615,7 +634,7 @@ mod a_listener {
     fn is_woken_beside_the_callers_and_not_instead_of_them() {
         let mut world = World::new();
         let mut listener = world.session.listen();
-        assert!(world.session.hear(&mut listener, || 71).is_none());
+        assert!(world.session.hear(&mut listener, || 71).0.is_none());
         let call = world.call();
         let (sign_in, _first) = world.begin(call, 1);
         let _others = world.line_up(2, 2);

@@ -165,7 +165,8 @@ mod trust_of_a_session {
         world.lose_session();
         world.sign_in_trusted(Some(false));
         let answer = json_answer(&json!({"rememberMeId": "demo-remember-me"}));
-        assert!(matches!(world.answer(late, Ok(answer)), Outcome::Mfa(MfaOutcome::Trusted(_))));
+        let error = world.fails(late, Ok(answer));
+        assert!(matches!(error, Error::SessionChanged { .. }), "{error:?}");
         assert_eq!(world.trusted(), Some(false), "and so is this trust");
     }
 
@@ -581,15 +582,17 @@ mod an_answer_to_a_challenge {
     }
 
     #[test]
-    fn that_is_in_flight_when_the_session_goes_is_still_heard() {
+    fn that_is_in_flight_when_the_session_goes_makes_no_other_trusted_and_its_device_is_remembered()
+    {
         for mut world in worlds() {
             let challenge = challenged(&mut world);
             let in_flight = world.send(validate(challenge));
             let _logout = world.sign_out();
             let id = if is_v3(&in_flight.request()) { "rememberMeId" } else { "mfaId" };
             let answer = ok(&in_flight.request(), &json!({id: "demo-remember-me"}));
-            let outcome = world.answer(in_flight, Ok(answer));
-            assert!(matches!(outcome, Outcome::Mfa(MfaOutcome::Trusted(Some(_)))), "{outcome:?}");
+            let error = world.fails(in_flight, Ok(answer));
+            assert!(matches!(error, Error::SessionChanged { .. }), "{error:?}");
+            assert!(error.to_string().contains("an earlier session"), "{error}");
             assert!(matches!(world.session.phase(world.now), Phase::SignedOut));
             // What BILL remembers the device by is of use to the next session.
             let (sign_in, _call) = world.begin(Call::sign_in(), 0);
@@ -883,8 +886,8 @@ mod a_remembered_device {
             let id = if is_v3(&in_flight.request()) { "rememberMeId" } else { "mfaId" };
             let answer = ok(&in_flight.request(), &json!({id: "demo-remember-me"}));
             world.replace(password());
-            let outcome = world.answer(in_flight, Ok(answer));
-            assert!(matches!(outcome, Outcome::Mfa(_)), "{outcome:?}");
+            let error = world.fails(in_flight, Ok(answer));
+            assert!(matches!(error, Error::SessionChanged { .. }), "{error:?}");
             assert!(world.session.account().remembered_device().is_none());
             let (sign_in, _call) = world.begin(Call::sign_in(), 0);
             assert_eq!(device_in(&sign_in), None);

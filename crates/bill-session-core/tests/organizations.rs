@@ -407,6 +407,62 @@ mod the_first_sign_in_of_a_principal {
     }
 
     #[test]
+    fn whose_late_refusal_is_older_than_what_bill_accepted_since_counts_for_nobody() {
+        for code in ["BDC_1101", "BDC_1102"] {
+            let (mut fleet, late, first, second) = probing();
+            fleet.pass(35 * SECOND);
+            let _told = fleet.0[0].no_session(first);
+            let (sign_in, second) = fleet.0[1].begin(second, 1);
+            let mut listener = fleet.0[0].session.listen();
+            let _stored = fleet.0[1].welcome_so(sign_in, &json!({"orgId": org(1).as_str()}));
+            fleet.pass(SECOND);
+            let ended = fleet.0[0].answer_sign_in(late, Ok(refusal(code)));
+            assert!(matches!(ended, SignInEnded::Stale), "{ended:?}");
+            assert!(fleet.0[0].heard(&mut listener).is_empty(), "told of a {code} of before");
+            let in_flight = fleet.0[1].send(second);
+            fleet.0[1].finish(in_flight);
+            fleet.0[1].lose_session();
+            assert_eq!(fleet.0[1].would(), "sign in", "after a {code} of before");
+        }
+    }
+
+    #[test]
+    fn that_fails_is_what_a_caller_of_another_organisation_is_told_of_when_its_time_is_up() {
+        let mut fleet = Fleet::of(3);
+        let waiting = fleet.0[2].call().deadline(40 * SECOND);
+        let call = fleet.0[0].call();
+        let (sign_in, _first) = fleet.0[0].begin(call, 0);
+        let waiting = fleet.0[2].wait(waiting, 0);
+        fleet.pass(30 * SECOND);
+        let _failed = fleet.0[0].answer_sign_in(sign_in, silence());
+        let call = fleet.0[1].call();
+        let (_sign_in, _second) = fleet.0[1].begin(call, 0);
+        let waiting = fleet.0[2].wait(waiting, 0);
+        fleet.pass(10 * SECOND);
+        let error = fleet.0[2].refused(waiting);
+        let Error::Deadline { cause: Some(cause), .. } = &error else { panic!("{error:?}") };
+        assert!(matches!(**cause, Cause::NoAnswer(_)), "{cause:?}");
+    }
+
+    #[test]
+    fn that_is_overdue_is_what_a_caller_of_another_organisation_is_told_of_when_its_time_is_up() {
+        let mut fleet = Fleet::of(3);
+        let waiting = fleet.0[2].call().deadline(40 * SECOND);
+        let call = fleet.0[0].call();
+        let (_sign_in, first) = fleet.0[0].begin(call, 0);
+        let waiting = fleet.0[2].wait(waiting, 0);
+        fleet.pass(35 * SECOND);
+        let _told = fleet.0[0].no_session(first);
+        let call = fleet.0[1].call();
+        let (_sign_in, _second) = fleet.0[1].begin(call, 0);
+        let waiting = fleet.0[2].wait(waiting, 0);
+        fleet.pass(5 * SECOND);
+        let error = fleet.0[2].refused(waiting);
+        let Error::Deadline { cause: Some(cause), .. } = &error else { panic!("{error:?}") };
+        assert!(matches!(**cause, Cause::Overdue), "{cause:?}");
+    }
+
+    #[test]
     fn that_the_program_signs_out_of_lets_the_others_follow_once_it_is_answered() {
         let (mut fleet, sign_in, _first, second) = probing();
         assert!(fleet.0[0].sign_out().is_none());

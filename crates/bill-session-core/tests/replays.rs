@@ -19,7 +19,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use serde_json::json;
 use support::{
-    World, body, done, json_answer, page, refusal, settings, silence, success, v3_errors,
+    World, body, done, field, json_answer, page, refusal, settings, silence, success, v3_errors,
     v3_refusal, with_header, with_status,
 };
 
@@ -110,10 +110,19 @@ fn whole(is_v3: bool) -> Bytes {
 }
 
 /// Ends after which BILL has done nothing for certain.
-const CONTENDED: [(&str, End); 3] = [
+const CONTENDED: [(&str, End); 2] = [
     ("1322", |is_v3| no(is_v3, 422, "BDC_1322")),
     ("1322 in a 200", |is_v3| no(is_v3, if is_v3 { 429 } else { 200 }, "BDC_1322")),
+];
+
+/// Ends after which some of what was asked for may have been done.
+const IN_PART: [(&str, End); 2] = [
     ("1322 in a 503", |is_v3| no(is_v3, 503, "BDC_1322")),
+    ("1322 beside another code", |is_v3| {
+        let entries =
+            json!([{"code": "BDC_9999"}, {"message": "just words"}, {"code": "BDC_1322"}]);
+        if is_v3 { Ok(v3_errors(422, &entries)) } else { no(is_v3, 503, "BDC_1322") }
+    }),
 ];
 
 /// Ends after which nobody knows what BILL has done.
@@ -252,6 +261,61 @@ fn too_many_at_once_is_tried_twice_more_by_what_can_be_repeated() {
     for (name, end) in CONTENDED {
         row(name, end, |effect| if effect == Effect::Once { 1 } else { 3 });
     }
+}
+
+#[test]
+fn too_many_at_once_is_not_believed_of_all_that_a_writing_call_asked_for_when_more_was_said() {
+    for (name, end) in IN_PART {
+        row(name, end, |effect| if effect == Effect::Reads { 3 } else { 1 });
+    }
+}
+
+#[test]
+fn a_refusal_in_many_entries_of_one_code_is_one_of_the_whole() {
+    let mut world = World::v3_signed_in();
+    let call = v3(world.session.account(), Method::POST);
+    let (times, _error) = sent(&mut world, call, |_| {
+        let words = json!({"message": "just words"});
+        let contended = json!({"code": "BDC_1322"});
+        Ok(v3_errors(422, &json!([words, contended, contended])))
+    });
+    assert_eq!(times, 3);
+}
+
+#[test]
+fn a_body_is_signed_anew_for_another_session_and_shared_by_repetitions_with_the_same() {
+    let mut world = World::signed_in();
+    let call = v2(world.session.account(), "Crud/Create/Bill");
+    let first = world.send(call);
+    let call = world.again(first, refusal("BDC_1322"));
+    let second = world.send_in_time(call);
+    let body = second.request().into_body();
+    assert_eq!(second.request().into_body().as_ptr(), body.as_ptr(), "it was copied");
+    let call = world.again(second, refusal("BDC_1109"));
+    let (sign_in, call) = world.begin(call, 0);
+    let _stored = world.welcome(sign_in);
+    let third = world.send(call);
+    let request = third.request();
+    assert_eq!(field(&request, "sessionId").unwrap(), "session-2");
+    assert_eq!(field(&request, "devKey").unwrap(), "demo-dev-key");
+    let call = world.again(third, refusal("BDC_1322"));
+    let fourth = world.send_in_time(call);
+    assert_eq!(fourth.request().body().as_ptr(), request.body().as_ptr(), "it was copied");
+}
+
+#[test]
+fn a_body_that_waits_to_be_sent_again_is_not_sent_with_a_session_that_has_gone_meanwhile() {
+    let mut world = World::signed_in();
+    let mut call = v2(world.session.account(), "Crud/Create/Bill");
+    for _ in 0..2 {
+        let in_flight = world.send_in_time(call);
+        assert_eq!(field(&in_flight.request(), "sessionId").unwrap(), "session-1");
+        call = world.again(in_flight, refusal("BDC_1322"));
+    }
+    world.lose_session();
+    world.sign_in();
+    let request = world.send_in_time(call).request();
+    assert_eq!(field(&request, "sessionId").unwrap(), "session-2");
 }
 
 #[test]

@@ -1136,7 +1136,9 @@ mod answers {
         for status in [400, 401, 403, 422, 500] {
             let mut world = World::v3_signed_in();
             world.use_session();
-            let call = world.v3_call(Method::POST, "/v3/bills");
+            // A server in trouble is not believed that it has done nothing.
+            let method = if status < 500 { Method::POST } else { Method::GET };
+            let call = world.v3_call(method, "/v3/bills");
             let in_flight = world.send(call);
             let call = world.again(in_flight, v3_refusal(status, "BDC_1109"));
             let (sign_in, call) = world.begin(call, 0);
@@ -1145,6 +1147,27 @@ mod answers {
             assert_eq!(in_flight.request().headers()["sessionId"], "session-2");
             assert_eq!(world.sign_ins(), 2);
         }
+    }
+
+    #[test]
+    fn of_very_many_entries_are_judged_by_all_of_them_and_kept_short() {
+        let mut world = World::v3_signed_in();
+        let vendors = world.vendors();
+        let words = json!({"message": "just words ".repeat(40)});
+        let mut entries = vec![words; 2_000];
+        entries.push(json!({"code": "BDC_1361", "message": "not trusted"}));
+        let error = world.error_of(vendors, v3_errors_in(400, entries));
+        let Error::Untrusted(api) = &error else { panic!("{error:?}") };
+        assert_eq!(api.message(), "not trusted");
+        assert_eq!(api.others().len(), 15);
+        assert!(error.to_string().len() < 6_000, "{} bytes", error.to_string().len());
+    }
+
+    fn v3_errors_in(
+        status: u16,
+        entries: Vec<Value>,
+    ) -> Result<Response<bytes::Bytes>, bill_session_core::TransportError> {
+        Ok(v3_errors(status, &Value::Array(entries)))
     }
 
     #[test]

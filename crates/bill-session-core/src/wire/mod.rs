@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::cause::{ForeignAnswer, ForeignKind};
 use crate::code::Meaning;
 use crate::error::{ApiError, DecodeError};
-use crate::identity::Held;
+use crate::held::Held;
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -4,6 +4,7 @@
 //! HTTP status is. The envelope is peeled and its payload parsed into the caller's type in one pass.
 
 use std::fmt;
+use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::credentials::{DevKey, Principal, RememberedDevice, Secret, SessionId};
 use crate::error::{ApiError, Misuse};
-use crate::identity::Held;
+use crate::held::Held;
 use crate::wire::{Base, Parsed, foreign, secret_body};
 
 const LOGIN: &str = "/api/v2/Login.json";
@@ -35,12 +36,13 @@ const UPLOAD_ATTACHMENT: &str = "/api/v2/UploadAttachment.json";
 const RESERVED: [&str; 6] =
     ["Login", "Logout", "ListOrgs", "MFAChallenge", "MFAAuthenticate", "UploadAttachment"];
 
-/// One of v2's operations, checked: its name, as in `List/Vendor`, and its path.
+/// One of v2's operations, checked: its path.
 #[derive(Clone, Debug)]
-pub(crate) struct Operation {
-    pub(crate) name: Arc<str>,
-    path: PathAndQuery,
-}
+pub(crate) struct Operation(PathAndQuery);
+
+/// What stands around an operation's name in its path.
+const ROOT: &str = "/api/v2/";
+const SUFFIX: &str = ".json";
 
 impl Operation {
     /// Checks a path that a caller gave.
@@ -49,26 +51,37 @@ impl Operation {
         if RESERVED.contains(&name) {
             return Err(Misuse::PathReserved);
         }
-        let path = format!("/api/v2/{name}.json").parse().map_err(|_| Misuse::PathCharacter)?;
-        Ok(Self { name: name.into(), path })
+        let path = Bytes::from([ROOT, name, SUFFIX].concat());
+        PathAndQuery::from_maybe_shared(path).map(Self).map_err(|_| Misuse::PathCharacter)
+    }
+
+    /// Its name, as in `List/Vendor`.
+    pub(crate) fn name(&self) -> &str {
+        let name = self.0.path().strip_prefix(ROOT).and_then(|path| path.strip_suffix(SUFFIX));
+        name.unwrap_or_default()
     }
 
     /// Whether it only reads, so that doing it twice does no more than doing it once.
     pub(crate) fn only_reads(&self) -> bool {
         let reading = ["GetSessionInfo", "MFAStatus", "CurrentTime", "Errors"];
-        reading.contains(&&*self.name)
-            || self.name.starts_with("List/")
-            || self.name.starts_with("Crud/Read/")
+        let name = self.name();
+        reading.contains(&name) || name.starts_with("List/") || name.starts_with("Crud/Read/")
     }
 }
 
 /// The name of the operation in a path that holds nothing else, and no secret.
 pub(crate) fn checked_path<'a>(path: &'a str, held: &Held) -> Result<&'a str, Misuse> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/');
+    let name = path.strip_suffix(SUFFIX).unwrap_or(path);
+    if held.found_in(path) {
+        return Err(Misuse::PathSecret);
+    }
+    if name.bytes().all(plain) {
+        // There is nothing in it that could be decoded.
+        return if name.split('/').any(str::is_empty) { Err(Misuse::PathClimbs) } else { Ok(name) };
+    }
     let decoded = percent_decode_str(path).decode_utf8_lossy();
-    if held.found_in(path)
-        || held.found_in(&decoded)
-        || decoded.split(['/', '?', '&', '=', '#']).any(|part| held.found_in(part))
-    {
+    if held.found_in(&decoded) {
         return Err(Misuse::PathSecret);
     }
     if decoded.contains('?') {
@@ -77,14 +90,12 @@ pub(crate) fn checked_path<'a>(path: &'a str, held: &Held) -> Result<&'a str, Mi
     if decoded.contains('#') {
         return Err(Misuse::PathFragment);
     }
-    let name = path.strip_suffix(".json").unwrap_or(path);
     if decoded.split('/').any(|part| part == ".." || part == ".")
         || name.split('/').any(str::is_empty)
     {
         return Err(Misuse::PathClimbs);
     }
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/');
-    if name.bytes().all(plain) { Ok(name) } else { Err(Misuse::PathCharacter) }
+    Err(Misuse::PathCharacter)
 }
 
 /// The sign-in.
@@ -125,8 +136,9 @@ pub(crate) fn challenge(
     session_id: &SessionId,
     backup: bool,
 ) -> Request<Bytes> {
-    let data = encode_data(if backup { r#"{"useBackup":true}"# } else { r#"{"useBackup":false}"# });
-    let body = form(&session_fields(dev_key, session_id), &data);
+    let json = if backup { r#"{"useBackup":true}"# } else { r#"{"useBackup":false}"# };
+    let [key, session] = session_fields(dev_key, session_id);
+    let body = form(&[key, session, ("data", json)], "");
     post(base, &PathAndQuery::from_static(MFA_CHALLENGE), body)
 }
 
@@ -220,15 +232,9 @@ impl Multipart {
     }
 }
 
-/// A later call: the session, and the data encoded before by [`encode_data`].
-pub(crate) fn call(
-    base: &Base,
-    operation: &Operation,
-    dev_key: &DevKey,
-    session_id: &SessionId,
-    data: &str,
-) -> Request<Bytes> {
-    post(base, &operation.path, form(&session_fields(dev_key, session_id), data))
+/// A later call, whose body is a [`signed_body`].
+pub(crate) fn call(base: &Base, operation: &Operation, body: Bytes) -> Request<Bytes> {
+    post_bytes(base, &operation.0, body)
 }
 
 /// The end of a session.
@@ -267,16 +273,40 @@ fn session_fields<'a>(
     [("devKey", dev_key.0.expose()), ("sessionId", session_id.expose_secret())]
 }
 
-/// The `data` field of a call: one JSON document as a string, form-encoded.
-pub(crate) fn encode_data(json: &str) -> String {
-    form(&[("data", json)], "")
+/// The `data` field of a call: one JSON document as a string, form-encoded as it is written; nothing
+/// for data that is `null`.
+pub(crate) fn encode_data<D: Serialize + ?Sized>(data: &D) -> Result<Box<str>, Misuse> {
+    struct Form(String);
+
+    impl io::Write for Form {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.extend(form_urlencoded::byte_serialize(bytes));
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut form = Form(String::with_capacity(256));
+    form.0.push_str("data=");
+    serde_json::to_writer(&mut form, data).map_err(|_| Misuse::Data)?;
+    if form.0 == "data=null" {
+        form.0.clear();
+    }
+    Ok(form.0.into_boxed_str())
 }
 
 pub(crate) const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 fn post(base: &Base, path: &PathAndQuery, body: String) -> Request<Bytes> {
-    let mut request = Request::new(secret_body(body.into_bytes().into()));
+    post_bytes(base, path, secret_body(body.into_bytes().into()))
+}
+
+fn post_bytes(base: &Base, path: &PathAndQuery, body: Bytes) -> Request<Bytes> {
+    let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = base.uri(path);
     request.headers_mut().insert(ACCEPT, JSON);
@@ -284,17 +314,25 @@ fn post(base: &Base, path: &PathAndQuery, body: String) -> Request<Bytes> {
     request
 }
 
-/// Encodes `fields`, then appends `rest`, in one buffer that never grows: growing would leave a
-/// copy of the secrets behind, unwiped.
+fn encoded(text: &str) -> impl Iterator<Item = &str> {
+    form_urlencoded::byte_serialize(text.as_bytes())
+}
+
+/// Encodes `fields`, then appends `rest`, in one buffer that has room for just this and never grows:
+/// growing would leave a copy of the secrets behind, unwiped.
 fn form(fields: &[(&str, &str)], rest: &str) -> String {
-    let longest: usize = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
-    let body = String::with_capacity(longest + rest.len());
-    let mut encoder = form_urlencoded::Serializer::new(body);
-    if fields.serialize(serde_urlencoded::Serializer::new(&mut encoder)).is_err() {
-        // Pairs of strings have no way to fail; were there one, an empty body is refused by BILL.
-        return String::new();
+    let length = |text: &str| encoded(text).map(str::len).sum::<usize>();
+    // With `=` and `&`.
+    let room: usize = fields.iter().map(|(name, value)| length(name) + length(value) + 2).sum();
+    let mut body = String::with_capacity(room + rest.len());
+    for (name, value) in fields {
+        if !body.is_empty() {
+            body.push('&');
+        }
+        body.extend(encoded(name));
+        body.push('=');
+        body.extend(encoded(value));
     }
-    let mut body = encoder.finish();
     if !rest.is_empty() {
         body.push('&');
         body.push_str(rest);
@@ -318,7 +356,7 @@ pub(crate) struct LoginData {
 /// Reads an answer to `call` into `T`, in one pass over its body.
 pub(crate) fn read<T: DeserializeOwned>(
     answer: &Response<Bytes>,
-    call: &Arc<str>,
+    call: &dyn Fn() -> Arc<str>,
     held: &Held,
 ) -> Parsed<T> {
     if answer.status().is_redirection() {
@@ -329,7 +367,7 @@ pub(crate) fn read<T: DeserializeOwned>(
         Ok(Envelope::Error { code, message }) => {
             let message = held.printable(&message);
             let code = code.as_deref().and_then(|code| held.code(code));
-            Parsed::Error(Box::new(ApiError::new(Arc::clone(call), answer.status(), code, message)))
+            Parsed::Error(Box::new(ApiError::new(call(), answer.status(), code, message)))
         }
         // Either the payload is of another type than the caller's, or the document is not BILL's.
         // Only a second look tells, and only this rare case pays for it.

@@ -4,6 +4,7 @@
 //! sends also has several entries, entries without a code, or a single object, so all of these are
 //! read. A gateway's object without a code is not BILL's word.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,9 +18,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::code::Code;
 use crate::credentials::{ApiKey, AppKey, DevKey, Principal, RememberedDevice, Secret, SessionId};
 use crate::error::{ApiError, ErrorEntry, Misuse};
-use crate::identity::Held;
+use crate::held::Held;
 use crate::wire::{Base, Parsed, foreign, secret_body};
 
 const LOGIN: &str = "/connect/v3/login";
@@ -59,7 +61,6 @@ pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json"
 /// A method and a checked path, with its query: all of a call but its body.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    pub(crate) name: Arc<str>,
     pub(crate) method: Method,
     path: PathAndQuery,
 }
@@ -78,7 +79,9 @@ impl Target {
             return Err(Misuse::Method);
         }
         let path = checked_path(path, held)?;
-        let full = format!("{ROOT}{path}");
+        let mut full = String::with_capacity(ROOT.len() + path.len());
+        full.push_str(ROOT);
+        full.push_str(path);
         let reserved = |other: &&str| full.eq_ignore_ascii_case(other);
         if method == Method::POST && RESERVED.iter().any(reserved) {
             return Err(Misuse::PathReserved);
@@ -86,28 +89,35 @@ impl Target {
         for (key, value) in query {
             checked_pair(key, value, held)?;
         }
-        let full = if query.is_empty() {
-            full
-        } else {
-            let pairs =
-                form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-            format!("{full}?{pairs}")
-        };
-        let path = full.parse().map_err(|_| Misuse::PathCharacter)?;
-        // Ids are not secrets, but a query can hold anything: errors name the path alone.
-        let name =
-            format!("{method} {}", &full.split('?').next().unwrap_or_default()[ROOT.len()..]);
-        Ok(Self { name: name.into(), method: method.clone(), path })
+        if !query.is_empty() {
+            full.push('?');
+            let start = full.len();
+            let mut encoder = form_urlencoded::Serializer::for_suffix(full, start);
+            full = encoder.extend_pairs(query).finish();
+        }
+        let path = PathAndQuery::from_maybe_shared(Bytes::from(full));
+        Ok(Self { method: method.clone(), path: path.map_err(|_| Misuse::PathCharacter)? })
+    }
+
+    /// Method and path, as in `GET /v3/vendors`.
+    ///
+    /// Ids are not secrets, but a query can hold anything: errors name the path alone.
+    pub(crate) fn name(&self) -> Arc<str> {
+        let path = self.path.path();
+        format!("{} {}", self.method, path.strip_prefix(ROOT).unwrap_or(path)).into()
     }
 }
 
 /// A path of v3's that holds nothing else, and no secret.
 pub(crate) fn checked_path<'a>(path: &'a str, held: &Held) -> Result<&'a str, Misuse> {
-    let decoded = percent_decode_str(path).decode_utf8_lossy();
-    if held.found_in(path)
-        || held.found_in(&decoded)
-        || decoded.split(['/', '?', '&', '=', '#']).any(|part| held.found_in(part))
-    {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.~:/".contains(&byte);
+    let is_plain = path.bytes().all(plain);
+    // There is nothing in a plain path that could be decoded.
+    let decoded = match is_plain {
+        true => Cow::Borrowed(path),
+        false => percent_decode_str(path).decode_utf8_lossy(),
+    };
+    if held.found_in(path) || (!is_plain && held.found_in(&decoded)) {
         return Err(Misuse::PathSecret);
     }
     if decoded.contains('?') {
@@ -124,18 +134,14 @@ pub(crate) fn checked_path<'a>(path: &'a str, held: &Held) -> Result<&'a str, Mi
     {
         return Err(Misuse::PathClimbs);
     }
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.~:/".contains(&byte);
-    if path.bytes().all(plain) { Ok(path) } else { Err(Misuse::PathCharacter) }
+    if is_plain { Ok(path) } else { Err(Misuse::PathCharacter) }
 }
 
 /// A pair of a query that neither has a secret's name nor holds one, however often it is encoded.
 fn checked_pair(key: &str, value: &str, held: &Held) -> Result<(), Misuse> {
-    let shows_secret = |text: &String| {
-        let mut parts = text.split(['&', ';', '=', '?', '#', '/', ' ']);
-        held.found_in(text) || parts.any(|part| held.found_in(part))
-    };
+    let shows_secret = |text: &Cow<'_, str>| held.found_in(text);
     // `a&password` would become a key of its own.
-    let is_secrets_name = |text: &String| {
+    let is_secrets_name = |text: &Cow<'_, str>| {
         let mut parts = text.split(['&', ';', '=', '?', '#']).map(str::trim);
         parts.any(|part| SECRET_NAMES.iter().any(|name| part.eq_ignore_ascii_case(name)))
     };
@@ -148,13 +154,17 @@ fn checked_pair(key: &str, value: &str, held: &Held) -> Result<(), Misuse> {
     Err(Misuse::QuerySecret { key: key.into() })
 }
 
-/// A text as it is, decoded once, and decoded twice.
-fn decodings(text: &str) -> [String; 3] {
-    let decoded =
-        |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+/// A text as it is, decoded once, and decoded twice, as far as that makes a difference.
+fn decodings(text: &str) -> Vec<Cow<'_, str>> {
+    let decoded = |text: &str| {
+        let differs = text.contains(['%', '+']);
+        differs
+            .then(|| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned())
+    };
     let once = decoded(text);
-    let twice = decoded(&once);
-    [text.to_owned(), once, twice]
+    let twice = once.as_deref().and_then(decoded);
+    let decoded = once.into_iter().chain(twice).map(Cow::Owned);
+    [Cow::Borrowed(text)].into_iter().chain(decoded).collect()
 }
 
 /// The header that a client's key travels in, built once.
@@ -392,7 +402,7 @@ pub(crate) struct LoginData {
 /// Reads an answer to `call` into `T`; an answer without a body is one without data.
 pub(crate) fn read<T: DeserializeOwned>(
     answer: &Response<Bytes>,
-    call: &Arc<str>,
+    call: &dyn Fn() -> Arc<str>,
     held: &Held,
 ) -> Parsed<T> {
     let status = answer.status();
@@ -419,8 +429,11 @@ pub(crate) fn read<T: DeserializeOwned>(
     }
 }
 
+/// The most entries of an error that are kept: more are of no help to anybody.
+const MOST_ENTRIES: usize = 16;
+
 /// BILL's error, if that is what the answer holds.
-fn error(answer: &Response<Bytes>, call: &Arc<str>, held: &Held) -> Option<ApiError> {
+fn error(answer: &Response<Bytes>, call: &dyn Fn() -> Arc<str>, held: &Held) -> Option<ApiError> {
     let document = serde_json::from_slice::<Value>(answer.body()).ok()?;
     let entries = match &document {
         Value::Array(entries) => entries.as_slice(),
@@ -428,27 +441,24 @@ fn error(answer: &Response<Bytes>, call: &Arc<str>, held: &Held) -> Option<ApiEr
         object if text(object, "code").is_some() => std::slice::from_ref(object),
         _ => return None,
     };
-    let mut entries: Vec<ErrorEntry> =
-        entries.iter().filter_map(|entry| entry_of(entry, held)).collect();
+    let told = |entry| (text(entry, "code"), text(entry, "message"));
+    let entries = entries.iter().map(told).filter(|told| *told != (None, None));
+    let mut entries: Vec<(Option<&str>, Option<&str>)> = entries.collect();
     // The entry that matters most to the session speaks for all.
-    let rank = |entry: &ErrorEntry| match &entry.code {
+    entries.sort_by_cached_key(|(code, _)| match code.and_then(Code::new) {
         Some(code) if code.concerns_the_session() => 0,
         Some(_) => 1,
         None => 2,
-    };
-    entries.sort_by_key(rank);
-    (!entries.is_empty()).then(|| ApiError::of_v3(Arc::clone(call), answer.status(), entries))
-}
-
-fn entry_of(entry: &Value, held: &Held) -> Option<ErrorEntry> {
-    let (code, message) = (text(entry, "code"), text(entry, "message"));
-    if code.is_none() && message.is_none() {
-        return None;
-    }
-    Some(ErrorEntry {
+    });
+    let (first, _) = *entries.first()?;
+    let unanimous = entries.iter().all(|(code, _)| code.is_none() || *code == first);
+    entries.truncate(MOST_ENTRIES);
+    let kept = |(code, message): (Option<&str>, Option<&str>)| ErrorEntry {
         code: code.and_then(|code| held.code(code)),
         message: held.printable(message.unwrap_or_default()).into(),
-    })
+    };
+    let entries = entries.into_iter().map(kept).collect();
+    Some(ApiError::of_v3(call(), answer.status(), entries, unanimous))
 }
 
 fn text<'a>(entry: &'a Value, key: &str) -> Option<&'a str> {

@@ -14,16 +14,22 @@
 mod bugs;
 #[path = "conformance/cold_start.rs"]
 mod cold_start;
+#[path = "conformance/contents.rs"]
+mod contents;
 #[path = "conformance/departures.rs"]
 mod departures;
 #[path = "conformance/elsewhere.rs"]
 mod elsewhere;
+#[path = "conformance/exchanges.rs"]
+mod exchanges;
 #[path = "conformance/faults.rs"]
 mod faults;
 #[path = "conformance/herds.rs"]
 mod herds;
 #[path = "conformance/idle_timer.rs"]
 mod idle_timer;
+#[path = "conformance/last_clients.rs"]
+mod last_clients;
 #[path = "conformance/leases.rs"]
 mod leases;
 #[path = "conformance/limits.rs"]
@@ -409,5 +415,22 @@ table! {
         the_query_and_path_of_an_upload_obey_the_rules_of_v3,
         an_upload_takes_one_of_the_slots,
         an_upload_of_50_mebibytes_is_never_in_memory_as_a_whole,
+    }
+    contents {
+        what_is_no_regular_file_is_refused_at_once,
+        a_file_that_does_not_know_its_length_arrives_whole,
+        a_reader_that_stays_open_is_read_no_further_than_was_told,
+        a_reader_that_is_interrupted_is_read_on,
+        bytes_that_met_three_calls_are_sent_twice_more_and_a_reader_never,
+    }
+    last_clients {
+        an_organisations_events_end_with_its_last_client,
+        an_organisation_without_a_client_keeps_its_session,
+        an_organisations_renewals_stop_with_its_last_client,
+    }
+    exchanges {
+        a_connection_is_kept_for_every_call_that_was_in_flight,
+        limits_without_an_end_are_long_ones,
+        a_call_has_less_than_the_usual_limit_when_less_time_is_left,
     }
 }

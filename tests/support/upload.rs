@@ -4,9 +4,12 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::STUCK;
 
 /// A file to be uploaded.
 #[derive(Clone, Debug)]
@@ -72,28 +75,58 @@ pub struct Pattern {
     at: u64,
     length: u64,
     end: End,
+    /// What a read by a thread ends with before the next one brings something.
+    hiccup: Hiccup,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum End {
     Ordinary,
     Failure,
+    Open,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Hiccup {
+    Never,
+    Due,
+    Over,
 }
 
 impl Pattern {
     /// One that ends after so many bytes.
     pub fn of(length: u64) -> Self {
-        Self { at: 0, length, end: End::Ordinary }
+        Self::ending(length, End::Ordinary)
     }
 
     /// One that fails after so many bytes.
     pub fn failing_after(length: u64) -> Self {
-        Self { at: 0, length, end: End::Failure }
+        Self::ending(length, End::Failure)
+    }
+
+    /// One that brings so many bytes and stays open then, as the body of a connection that is kept
+    /// does.
+    pub fn open_after(length: u64) -> Self {
+        Self::ending(length, End::Open)
+    }
+
+    /// One that is interrupted before each read that brings something, as by a signal.
+    pub fn interrupted(length: u64) -> Self {
+        Self { hiccup: Hiccup::Due, ..Self::of(length) }
+    }
+
+    fn ending(length: u64, end: End) -> Self {
+        Self { at: 0, length, end, hiccup: Hiccup::Never }
     }
 
     /// All of it at once.
     pub fn whole(&self) -> Vec<u8> {
         (0..self.length).map(byte).collect()
+    }
+
+    /// Whether nothing comes any more, not even an end.
+    fn is_silent(&self) -> bool {
+        self.at == self.length && matches!(self.end, End::Open)
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -117,6 +150,17 @@ fn byte(at: u64) -> u8 {
 
 impl Read for Pattern {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Hiccup::Due = self.hiccup {
+            self.hiccup = Hiccup::Over;
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if let Hiccup::Over = self.hiccup {
+            self.hiccup = Hiccup::Due;
+        }
+        if self.is_silent() {
+            thread::sleep(STUCK);
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         self.fill(buffer)
     }
 }
@@ -127,6 +171,10 @@ impl AsyncRead for Pattern {
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Nobody will wake who reads on.
+        if self.is_silent() {
+            return Poll::Pending;
+        }
         let length = self.fill(buffer.initialize_unfilled())?;
         buffer.advance(length);
         Poll::Ready(Ok(()))

@@ -53,6 +53,10 @@ pub struct Setup {
     pub call_limit: Option<Duration>,
     /// A sign-in's limit, in real time too.
     pub sign_in_limit: Option<Duration>,
+    /// The limit to connect.
+    pub connect_limit: Option<Duration>,
+    /// An upload's limit.
+    pub upload_limit: Option<Duration>,
     /// The longest answer to a call.
     pub call_cap: Option<usize>,
     /// The longest answer to a sign-in.
@@ -89,6 +93,8 @@ impl Default for Setup {
             deadline: None,
             call_limit: None,
             sign_in_limit: None,
+            connect_limit: None,
+            upload_limit: None,
             call_cap: None,
             sign_in_cap: None,
             retry: Retry::NEVER,
@@ -133,6 +139,12 @@ macro_rules! configured {
         }
         if let Some(limit) = setup.sign_in_limit {
             builder = builder.sign_in_limit(limit);
+        }
+        if let Some(limit) = setup.connect_limit {
+            builder = builder.connect_limit(limit);
+        }
+        if let Some(limit) = setup.upload_limit {
+            builder = builder.upload_limit(limit);
         }
         if let Some(bytes) = setup.call_cap {
             builder = builder.call_cap(bytes);

@@ -19,11 +19,15 @@ use bytes::Bytes;
 use http::{Request, Response};
 use reqwest::ClientBuilder as ReqwestBuilder;
 
-use crate::client::{Client, Group};
+use crate::client::Client;
+use crate::group::Group;
 use crate::http::{Http, Policy};
 #[cfg(feature = "test-util")]
 use crate::scripted::Script;
 use crate::transport::Transport;
+
+/// A year, the longest limit of an exchange: HTTP clients reckon with instants, which have an end.
+const LONGEST: Duration = Duration::from_secs(31_556_952);
 
 /// Settings of a [`Client`]; the defaults are BILL's limits, and none of them is infinite.
 #[must_use = "a client is made by `build`"]
@@ -102,9 +106,9 @@ impl ClientBuilder {
         self
     }
 
-    /// The longest time for the exchange of an upload; 10 minutes.
+    /// The longest time for the exchange of an upload, a year at most; 10 minutes.
     pub fn upload_limit(mut self, limit: Duration) -> Self {
-        self.settings.upload_limit = limit;
+        self.settings.upload_limit = limit.min(LONGEST);
         self
     }
 
@@ -138,21 +142,21 @@ impl ClientBuilder {
         self
     }
 
-    /// The longest time for one exchange of a call; one minute.
+    /// The longest time for one exchange of a call, a year at most; one minute.
     pub fn call_limit(mut self, limit: Duration) -> Self {
-        self.settings.call_limit = limit;
+        self.settings.call_limit = limit.min(LONGEST);
         self
     }
 
-    /// The longest time for the exchange of a sign-in; 30 seconds.
+    /// The longest time for the exchange of a sign-in, a year at most; 30 seconds.
     pub fn sign_in_limit(mut self, limit: Duration) -> Self {
-        self.settings.sign_in_limit = limit;
+        self.settings.sign_in_limit = limit.min(LONGEST);
         self
     }
 
-    /// The longest time to connect; 5 seconds.
+    /// The longest time to connect, a year at most; 5 seconds.
     pub fn connect_limit(mut self, limit: Duration) -> Self {
-        self.settings.connect_limit = limit;
+        self.settings.connect_limit = limit.min(LONGEST);
         self
     }
 
@@ -216,6 +220,7 @@ impl ClientBuilder {
         let http = Http::new(Policy {
             environment: self.environment.clone(),
             connect_limit: self.settings.connect_limit,
+            call_limit: self.settings.call_limit,
             customize: self.customize,
         });
         #[cfg(feature = "test-util")]
@@ -226,8 +231,8 @@ impl ClientBuilder {
         let own_key = || KeyLimits::with(self.sign_ins_an_hour, self.calls_an_hour, now);
         let key = self.key.unwrap_or_else(|| Arc::new(own_key()));
         let account = Account::new(self.environment, self.credentials, key);
-        Group::new(self.settings, Arc::new(transport), self.clock)
-            .client(account.sign_in_with(self.sign_in_with))
+        let group = Group::new(self.settings, transport, self.clock);
+        Client { hold: group.hold(account.sign_in_with(self.sign_in_with)) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an upload carries: bytes, a file, or a reader that can be read once.
 
 use std::fmt;
+use std::fs::Metadata;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -10,7 +11,7 @@ use std::task::{Context, Poll};
 use bill_session_core::{Repeatable, TransportError};
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
-use tokio::fs::File;
+use tokio::fs::{self, File};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// How much of a file is read at a time.
@@ -32,11 +33,14 @@ enum Kind {
 
 impl Content {
     /// The file at this path, opened when the upload is sent, and again should it be sent again.
+    ///
+    /// It has to be a regular file: a pipe is refused when the upload is sent, and can be given as a
+    /// [`reader`](Self::reader).
     pub fn path(path: impl Into<PathBuf>) -> Self {
         Self(Kind::Path(path.into()))
     }
 
-    /// What a reader brings, of this length if it is known.
+    /// What a reader brings, of this length if it is known; it is read no further than that.
     ///
     /// It can be read only once, so the upload is sent only once, with a session that has at least
     /// five minutes left.
@@ -61,9 +65,12 @@ impl Content {
         let (source, length): (Source, Option<u64>) = match &mut self.0 {
             Kind::Bytes(bytes) => (Source::Bytes(bytes.clone()), Some(bytes.len() as u64)),
             Kind::Path(path) => {
+                let known = fs::metadata(&*path).await.map_err(TransportError::content)?;
+                length_of(&known)?;
                 let file = File::open(path).await.map_err(TransportError::content)?;
-                let length = file.metadata().await.map_err(TransportError::content)?.len();
-                (Source::reader(Box::pin(file), Some(length)), Some(length))
+                let known = file.metadata().await.map_err(TransportError::content)?;
+                let length = length_of(&known)?;
+                (Source::reader(Box::pin(file), length), length)
             }
             Kind::Reader { .. } | Kind::Spent => {
                 match std::mem::replace(&mut self.0, Kind::Spent) {
@@ -84,6 +91,18 @@ impl Content {
             failure: Failure::default(),
         })
     }
+}
+
+/// The length of a file, where it is known.
+///
+/// What is no file of the disk, such as a pipe, has no length that could be relied on, and to open it
+/// may wait for ever. A file of no length may still hold something, as those of `/proc` do.
+fn length_of(file: &Metadata) -> Result<Option<u64>, TransportError> {
+    if !file.is_file() {
+        let other = io::Error::other("it is no regular file: give a reader");
+        return Err(TransportError::content(other));
+    }
+    Ok(Some(file.len()).filter(|length| *length > 0))
 }
 
 impl From<Bytes> for Content {
@@ -138,6 +157,8 @@ impl Source {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let piece = match self {
             Self::Bytes(bytes) => std::mem::take(bytes),
+            // All that was told has come; a reader that stays open would never say so itself.
+            Self::Reader { left: Some(0), .. } => Bytes::new(),
             Self::Reader { reader, left, buffer } => {
                 let most = left.map_or(PIECE, |left| {
                     usize::try_from(left).map_or(PIECE, |left| left.min(PIECE))

@@ -13,37 +13,48 @@ use bill_session_core::{
     Account, Call, CallId, Error, Finished, Heard, InFlight, Misuse, Outcome, Session, SignIn,
     SignInEnded, SignInId, Step, TransportError, Wake,
 };
-use bill_session_host::{Alarm, Clock};
+use bill_session_host::{Alarm, lock};
 use bytes::Bytes;
 use http::{Request, Response};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
 
-use crate::client::Group;
 use crate::content::Content;
-use crate::renewal::Renewer;
-use crate::transport::Transport;
+use crate::group::{Common, Group, Hold};
 
 /// How often a sign-in says that somebody works on it.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// What all clones of a client share.
+/// The session of one organisation, and what it takes to use it.
 pub(crate) struct Shared {
     pub(crate) account: Arc<Account>,
-    /// The same client's sessions in other organisations.
-    pub(crate) group: Weak<Group>,
     pub(crate) session: Mutex<Session<Waker>>,
-    pub(crate) transport: Arc<Transport>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) renewer: Renewer,
-    pub(crate) sign_in_cap: usize,
-    pub(crate) call_cap: usize,
+    pub(crate) common: Arc<Common>,
+    /// What its clients hold, while there are any.
+    hold: Mutex<Weak<Hold>>,
 }
 
 impl Shared {
+    pub(crate) fn new(account: Arc<Account>, common: Arc<Common>) -> Self {
+        let settings = Arc::clone(&common.settings);
+        let session = Session::new(Arc::clone(&account), settings, common.clock.now());
+        Self { account, session: Mutex::new(session), common, hold: Mutex::default() }
+    }
+
+    /// What its clients hold: the same for all that there are at a time.
+    pub(crate) fn held_by_clients(self: &Arc<Self>, group: &Arc<Group>) -> Arc<Hold> {
+        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = hold.upgrade() {
+            return held;
+        }
+        let held = Hold::new(Arc::clone(self), Arc::clone(group));
+        *hold = Arc::downgrade(&held);
+        held
+    }
+
     pub(crate) fn now(&self) -> Instant {
-        self.clock.now()
+        self.common.clock.now()
     }
 
     /// Changes the session, and wakes whom that concerns once the lock is let go.
@@ -70,31 +81,33 @@ impl Shared {
     /// What has become of the credentials concerns other organisations that wait to use them.
     fn tell_others(&self) {
         if self.account.take_awaited()
-            && let Some(group) = self.group.upgrade()
+            && let Some(group) = self.common.group.upgrade()
         {
-            for other in group.organizations.all() {
-                other.ring();
-            }
+            group.ring();
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Session<Waker>> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Alarm for Shared {
-    fn ring(&self) {
+    /// Whoever waits, for whatever, looks again.
+    pub(crate) fn ring(&self) {
         self.with(|session, _| ((), session.wake_all()));
-        self.renewer.look_again();
+        self.renewal_looks_again();
     }
-}
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.renewer.look_again();
+    fn renewal_looks_again(&self) {
+        let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        if let Some(hold) = hold {
+            hold.look_again();
+        }
+    }
+
+    /// Whoever waits for an event looks again.
+    pub(crate) fn rouse_listeners(&self) {
         let woken = self.lock().rouse_listeners();
         wake_all(woken);
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Session<Waker>> {
+        lock(&self.session)
     }
 }
 
@@ -173,7 +186,7 @@ async fn exchange<T: DeserializeOwned>(
     let (request, limit) = (in_flight.request(), in_flight.limit());
     let answer = match (in_flight.after_content(), content) {
         (Some(after), Some(content)) => upload(shared, request, content, after, limit).await,
-        _ => shared.transport.send(request, limit, shared.call_cap).await,
+        _ => shared.common.transport.send(request, limit, shared.common.settings.call_cap).await,
     };
     let heard = in_flight.read(answer);
     let outcome = shared.settle(heard);
@@ -191,7 +204,7 @@ async fn upload(
     let (head, before) = request.into_parts();
     let body = content.open(before, after).await?;
     let head = Request::from_parts(head, ());
-    shared.transport.upload(head, body, limit, shared.call_cap).await
+    shared.common.transport.upload(head, body, limit, shared.common.settings.call_cap).await
 }
 
 /// Runs a sign-in on a task of its own, since it serves more callers than the one that began it.
@@ -210,14 +223,18 @@ fn spawn(shared: &Arc<Shared>, sign_in: SignIn) {
 async fn run_sign_in(mut guard: SignInGuard, sign_in: SignIn) -> SignInEnded {
     let shared = Arc::clone(&guard.shared);
     let (id, request, limit) = (sign_in.id(), sign_in.request(), sign_in.limit());
-    let answer = beating(&shared, id, shared.transport.send(request, limit, shared.sign_in_cap));
+    let answer = beating(
+        &shared,
+        id,
+        shared.common.transport.send(request, limit, shared.common.settings.sign_in_cap),
+    );
     let heard = sign_in.read(answer.await);
     let ended = shared.with(|session, now| heard.settle(session, now));
     guard.id = None;
     if let SignInEnded::Stored { not_followed: Some(warning) } = &ended {
         log::warn!("{warning}");
     }
-    shared.renewer.look_again();
+    shared.renewal_looks_again();
     shared.tell_others();
     ended
 }

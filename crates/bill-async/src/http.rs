@@ -1,13 +1,15 @@
 //! One request out, one answer in, over reqwest; what is unsafe for credentials is switched off.
 
 use std::error::Error as StdError;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bill_session_core::{Environment, TransportError};
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
-use reqwest::{Client, ClientBuilder, redirect, retry};
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri};
+use reqwest::{Client, ClientBuilder, Url, redirect, retry};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::runtime::{Handle, Id};
@@ -15,10 +17,18 @@ use tokio::runtime::{Handle, Id};
 /// How many runtimes keep their connections; the one that has not sent for longest gives way.
 const RUNTIMES: usize = 32;
 
+/// How many origins are known at once; an environment has two, and one more where a sign-in moved.
+const ORIGINS: usize = 8;
+
+/// How long the paths and queries of most requests are at most.
+const LONG_PATH: usize = 96;
+
 /// What is left of the builder's settings once they are checked.
 pub(crate) struct Policy {
     pub(crate) environment: Environment,
     pub(crate) connect_limit: Duration,
+    /// The limit of most exchanges; any other is set with the request.
+    pub(crate) call_limit: Duration,
     pub(crate) customize: Arc<dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync>,
 }
 
@@ -27,13 +37,28 @@ pub(crate) struct Policy {
 pub(crate) struct Http {
     policy: Policy,
     tls: Result<ClientConfig, TransportError>,
-    clients: Mutex<Vec<(Id, Client)>>,
+    kept: Mutex<Kept>,
+}
+
+/// What is made once and used again.
+#[derive(Default)]
+struct Kept {
+    clients: Vec<(Id, Client)>,
+    origins: Vec<Origin>,
+}
+
+/// An origin, and a URL of it to begin with: to parse one for each request takes longer than all
+/// else that is done with it.
+struct Origin {
+    scheme: Scheme,
+    authority: Authority,
+    url: Url,
 }
 
 impl Http {
     pub(crate) fn new(policy: Policy) -> Self {
         let tls = tls(&policy.environment);
-        Self { policy, tls, clients: Mutex::new(Vec::new()) }
+        Self { policy, tls, kept: Mutex::default() }
     }
 
     /// Sends `request`, and reads the answer up to `cap` bytes, within `limit`.
@@ -43,29 +68,37 @@ impl Http {
         limit: Duration,
         cap: usize,
     ) -> Result<Response<Bytes>, TransportError> {
-        let client = self.client()?;
-        let mut request = reqwest::Request::try_from(request).map_err(told)?;
-        *request.timeout_mut() = Some(limit);
+        let (head, body) = request.into_parts();
+        let (client, url) = self.prepared(&head.uri)?;
+        let mut request = reqwest::Request::new(head.method, url);
+        *request.headers_mut() = head.headers;
+        *request.body_mut() = Some(body);
+        // The client has the usual limit by itself, which saves the request a map for it.
+        if limit != self.policy.call_limit {
+            *request.timeout_mut() = Some(limit);
+        }
         let mut answer = client.execute(request).await.map_err(told)?;
         let mut head = Response::new(());
         *head.status_mut() = answer.status();
         *head.headers_mut() = std::mem::take(answer.headers_mut());
-        let Some(first) = answer.chunk().await.map_err(told)? else {
-            return Ok(head.map(|()| Bytes::new()));
-        };
-        let mut body = BytesMut::from(first);
-        while body.len() <= cap {
-            match answer.chunk().await.map_err(told)? {
-                Some(more) => body.extend_from_slice(&more),
-                None => return Ok(head.map(|()| body.freeze())),
-            }
-        }
-        Err(TransportError::too_large())
+        let body = body_of(answer, cap).await?;
+        Ok(head.map(|()| body))
     }
 
-    fn client(&self) -> Result<Client, TransportError> {
+    /// The client of this runtime, and the URL to send to.
+    fn prepared(&self, uri: &Uri) -> Result<(Client, Url), TransportError> {
         let runtime = Handle::try_current().map_err(TransportError::other)?.id();
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = self.client(&mut kept.clients, runtime)?;
+        let url = kept.url(uri)?;
+        Ok((client, url))
+    }
+
+    fn client(
+        &self,
+        clients: &mut Vec<(Id, Client)>,
+        runtime: Id,
+    ) -> Result<Client, TransportError> {
         if let Some(at) = clients.iter().position(|(id, _)| *id == runtime) {
             // The one that was used last comes last.
             clients[at..].rotate_left(1);
@@ -83,6 +116,59 @@ impl Http {
     }
 }
 
+impl Kept {
+    /// What `uri` is as a URL.
+    fn url(&mut self, uri: &Uri) -> Result<Url, TransportError> {
+        let mut url = self.url_of_origin(uri)?;
+        url.set_path(uri.path());
+        url.set_query(uri.query());
+        Ok(url)
+    }
+
+    /// Some URL of the origin that `uri` has.
+    fn url_of_origin(&mut self, uri: &Uri) -> Result<Url, TransportError> {
+        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
+            return Err(TransportError::other(io::Error::other("the URL has no origin")));
+        };
+        let known = |origin: &&Origin| origin.scheme == *scheme && origin.authority == *authority;
+        if let Some(origin) = self.origins.iter().find(known) {
+            return Ok(origin.url.clone());
+        }
+        // As long as most are, so that a copy need not grow when it gets its own path.
+        let url = format!("{scheme}://{authority}/{:x<LONG_PATH$}", "");
+        let url = Url::parse(&url).map_err(TransportError::other)?;
+        if self.origins.len() >= ORIGINS {
+            self.origins.remove(0);
+        }
+        let (scheme, authority) = (scheme.clone(), authority.clone());
+        self.origins.push(Origin { scheme, authority, url: url.clone() });
+        Ok(url)
+    }
+}
+
+/// Reads an answer up to `cap` bytes.
+async fn body_of(mut answer: reqwest::Response, cap: usize) -> Result<Bytes, TransportError> {
+    let told_length = answer.content_length().and_then(|length| usize::try_from(length).ok());
+    let Some(first) = answer.chunk().await.map_err(told)? else { return Ok(Bytes::new()) };
+    if first.len() > cap {
+        return Err(TransportError::too_large());
+    }
+    // Nearly every answer comes in one piece, which is taken as it is.
+    let Some(second) = answer.chunk().await.map_err(told)? else { return Ok(first) };
+    let known = first.len().saturating_add(second.len());
+    let mut body = BytesMut::with_capacity(told_length.unwrap_or_default().min(cap).max(known));
+    body.extend_from_slice(&first);
+    let mut next = Some(second);
+    while let Some(piece) = next {
+        if piece.len() > cap - body.len() {
+            return Err(TransportError::too_large());
+        }
+        body.extend_from_slice(&piece);
+        next = answer.chunk().await.map_err(told)?;
+    }
+    Ok(body.freeze())
+}
+
 /// Overrides whatever could carry a secret elsewhere, or a payment out twice.
 fn safe(builder: ClientBuilder, policy: &Policy, tls: ClientConfig) -> ClientBuilder {
     let builder = builder
@@ -92,6 +178,7 @@ fn safe(builder: ClientBuilder, policy: &Policy, tls: ClientConfig) -> ClientBui
         .connection_verbose(false)
         .https_only(policy.environment.is_https())
         .connect_timeout(policy.connect_limit)
+        .timeout(policy.call_limit)
         .tls_backend_preconfigured(tls);
     if policy.environment.is_loopback() { builder.no_proxy() } else { builder }
 }
@@ -134,4 +221,47 @@ fn is_lookup(error: &reqwest::Error) -> bool {
         source = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kept, ORIGINS};
+    use http::Uri;
+    use reqwest::Url;
+
+    #[test]
+    fn a_url_is_what_parsing_all_of_it_would_have_made_of_it() {
+        let mut kept = Kept::default();
+        let long = "x".repeat(500);
+        for origin in [
+            "http://127.0.0.1:8080",
+            "https://api-stage.bill.com",
+            "http://[::1]:81",
+            "https://a.b:443",
+        ] {
+            for rest in ["/", "/api/v2/List/Vendor.json", "/v3/a%20b%2Fc", &format!("/{long}")] {
+                for query in ["", "?max=100", "?filters=name:eq:%22a%22&page=a+b%26", "?"] {
+                    let text = format!("{origin}{rest}{query}");
+                    let uri: Uri = text.parse().unwrap();
+                    assert_eq!(kept.url(&uri).unwrap(), Url::parse(&text).unwrap(), "{text}");
+                }
+            }
+        }
+        assert_eq!(kept.origins.len(), 4);
+    }
+
+    #[test]
+    fn no_more_origins_are_kept_than_an_environment_can_have() {
+        let mut kept = Kept::default();
+        for number in 0..3 * ORIGINS {
+            let text = format!("https://{number}.example.com/");
+            assert_eq!(kept.url(&text.parse().unwrap()).unwrap().as_str(), text);
+            assert!(kept.origins.len() <= ORIGINS);
+        }
+    }
+
+    #[test]
+    fn what_has_no_origin_is_refused() {
+        Kept::default().url(&Uri::from_static("/api/v2")).unwrap_err();
+    }
 }

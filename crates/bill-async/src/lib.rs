@@ -62,6 +62,7 @@ mod client;
 mod content;
 mod drive;
 mod events;
+mod group;
 mod http;
 mod mfa;
 mod pages;

@@ -8,14 +8,14 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::drive::{Shared, run};
+use crate::drive::run;
+use crate::group::Hold;
 
 /// Which runtimes have a renewal task, and how to rouse them.
 ///
 /// Each runtime that uses the client has one, since any of them may be left alone; that no two
 /// renew at once is the core's word.
 pub(crate) struct Renewer {
-    wanted: bool,
     runtimes: Arc<Runtimes>,
     roused: watch::Sender<()>,
 }
@@ -30,26 +30,19 @@ impl Runtimes {
 }
 
 impl Renewer {
-    pub(crate) fn new(renewal: Renewal) -> Self {
-        Self {
-            wanted: renewal != Renewal::OnDemand,
-            runtimes: Arc::default(),
-            roused: watch::Sender::new(()),
-        }
+    /// Nothing when nothing is renewed before a call needs it.
+    pub(crate) fn new(renewal: Renewal) -> Option<Self> {
+        let roused = || watch::Sender::new(());
+        (renewal != Renewal::OnDemand).then(|| Self { runtimes: Arc::default(), roused: roused() })
     }
 
     /// Something has changed: when to renew, or whether anybody is left to renew for.
     pub(crate) fn look_again(&self) {
-        if self.wanted {
-            self.roused.send_replace(());
-        }
+        self.roused.send_replace(());
     }
 
     /// Starts a task on this runtime with the first call that comes from it.
-    pub(crate) fn ensure(&self, shared: &Arc<Shared>) {
-        if !self.wanted {
-            return;
-        }
+    pub(crate) fn ensure(&self, hold: &Arc<Hold>) {
         let Ok(runtime) = Handle::try_current() else { return };
         let mut runtimes = self.runtimes.lock();
         if !runtimes.contains(&runtime.id()) {
@@ -57,27 +50,28 @@ impl Renewer {
             let alive = Alive { runtimes: Arc::clone(&self.runtimes), id: runtime.id() };
             // A runtime that is shutting down drops the task at once, and the task wants this lock.
             drop(runtimes);
-            runtime.spawn(renew(Arc::downgrade(shared), self.roused.subscribe(), alive));
+            runtime.spawn(renew(Arc::downgrade(hold), self.roused.subscribe(), alive));
         }
     }
 }
 
 /// Renews whenever the session says so, until nobody holds a client any more.
-async fn renew(shared: Weak<Shared>, mut roused: watch::Receiver<()>, _alive: Alive) {
-    while let Some(strong) = shared.upgrade() {
-        let now = strong.now();
+async fn renew(hold: Weak<Hold>, mut roused: watch::Receiver<()>, _alive: Alive) {
+    while let Some(shared) = hold.upgrade().map(|hold| Arc::clone(&hold.shared)) {
+        let now = shared.now();
         let (nap, renewal) = {
-            let session = strong.lock();
+            let session = shared.lock();
             (session.renew_in(now), Call::renewal(&session))
         };
         if nap.is_zero() {
-            let renewed: Result<Finished<IgnoredAny>, Error> = run(&strong, renewal).await;
+            let renewed: Result<Finished<IgnoredAny>, Error> = run(&shared, renewal).await;
             if let Err(error) = renewed {
                 log::info!("the session was not renewed: {error}");
             }
         } else {
-            drop(strong);
-            // Being roused and the nap being over lead to the same second look.
+            drop(shared);
+            // Being roused and the nap being over lead to the same second look; so does that
+            // nobody is left who could rouse.
             let _ = timeout(nap, roused.changed()).await;
         }
     }

@@ -1,15 +1,13 @@
 //! The client: what a program holds, and the operations that it offers.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bill_session_core::{
     Account, Call, Credentials, Environment, Error, Finished, List as Listing, Misuse, NotFollowed,
-    OrgId, Organization, Organizations, Principal, Retry, Session, SessionId, Settings, Status,
-    V3Request, Verdict,
+    OrgId, Organization, Principal, Retry, SessionId, Status, V3Request, Verdict,
 };
-use bill_session_host::{Alarm, Clock};
 use bytes::Bytes;
 use http::{Method, Request};
 use serde::Serialize;
@@ -19,10 +17,9 @@ use crate::builder::ClientBuilder;
 use crate::content::Content;
 use crate::drive::{Shared, run, run_with};
 use crate::events::Events;
+use crate::group::Hold;
 use crate::mfa::Mfa;
 use crate::pages::{Pages, Place};
-use crate::renewal::Renewer;
-use crate::transport::Transport;
 use crate::upload::Upload;
 
 /// A client that is signed in to BILL whenever a call needs it.
@@ -31,60 +28,7 @@ use crate::upload::Upload;
 /// happens to sign in does so for all who wait; a caller that panics leaves the session usable.
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) shared: Arc<Shared>,
-    group: Arc<Group>,
-}
-
-/// What the clients of one principal's organisations share, and their sessions.
-///
-/// They hold each other through this alone: it goes, and the sessions with it, when the last client
-/// goes.
-pub(crate) struct Group {
-    pub(crate) organizations: Organizations<Shared>,
-    settings: Arc<Settings>,
-    transport: Arc<Transport>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Group {
-    pub(crate) fn new(
-        settings: Settings,
-        transport: Arc<Transport>,
-        clock: Arc<dyn Clock>,
-    ) -> Arc<Self> {
-        let settings = Arc::new(settings);
-        Arc::new(Self { organizations: Organizations::new(), settings, transport, clock })
-    }
-
-    /// The client of this account; the same for the same organisation.
-    pub(crate) fn client(self: Arc<Self>, account: Account) -> Client {
-        let org_id = account.org_id().cloned();
-        let make = || self.session(account);
-        let shared = match &org_id {
-            Some(org_id) => self.organizations.get_or_make(org_id, make),
-            None => make(),
-        };
-        Client { shared, group: self }
-    }
-
-    fn session(self: &Arc<Self>, account: Account) -> Arc<Shared> {
-        let now = self.clock.now();
-        let account = Arc::new(account);
-        let settings = Arc::clone(&self.settings);
-        let shared = Arc::new(Shared {
-            sign_in_cap: settings.sign_in_cap,
-            call_cap: settings.call_cap,
-            renewer: Renewer::new(settings.renewal),
-            session: Mutex::new(Session::new(Arc::clone(&account), settings, now)),
-            account,
-            group: Arc::downgrade(self),
-            transport: Arc::clone(&self.transport),
-            clock: Arc::clone(&self.clock),
-        });
-        let alarm: Weak<dyn Alarm> = Arc::downgrade(&shared) as Weak<dyn Alarm>;
-        self.clock.on_jump(alarm);
-        shared
-    }
+    pub(crate) hold: Arc<Hold>,
 }
 
 impl Client {
@@ -137,21 +81,22 @@ impl Client {
 
     /// What happens to the session from now on.
     pub fn events(&self) -> Events {
-        Events::new(&self.shared)
+        Events::new(&self.hold)
     }
 
     /// The client of another organisation, with the same credentials, key, budgets and HTTP
     /// connections, and with a session, slots and a line of its own.
     ///
     /// Asked for the same organisation again, it is the same client, with the same session, as long
-    /// as any client of these credentials is left.
+    /// as any client of these credentials is left. Events and renewals of an organisation end with
+    /// its own last client.
     ///
     /// # Errors
     ///
     /// [`Misuse::Partner`] for a partner, who belongs to no organisation.
     pub fn for_organization(&self, org_id: OrgId) -> Result<Self, Misuse> {
         let account = self.account().for_organization(org_id)?;
-        Ok(Arc::clone(&self.group).client(account))
+        Ok(Self { hold: self.hold.group.hold(account) })
     }
 
     /// The organisations that the user belongs to, by v2's `ListOrgs`.
@@ -186,7 +131,7 @@ impl Client {
     ///
     /// [`Error`] when BILL could not be told; the session is forgotten all the same.
     pub fn sign_out(&self) -> Result<(), Error> {
-        match self.shared.with(|session, now| session.sign_out(now)) {
+        match self.shared().with(|session, now| session.sign_out(now)) {
             Some(call) => self.run::<IgnoredAny>(call)?.answer().map(drop),
             None => Ok(()),
         }
@@ -198,7 +143,7 @@ impl Client {
     /// and wakes who waits. Calls in flight end on the old session; organisation, developer key and environment stay.
     pub fn replace_credentials(&self, principal: Principal) {
         self.account().replace_principal(principal);
-        for shared in self.group.organizations.all().iter().chain([&self.shared]) {
+        for shared in self.hold.group.sessions() {
             shared.with(|session, now| ((), session.credentials_replaced(now)));
         }
     }
@@ -228,33 +173,37 @@ impl Client {
 
     /// What the session looks like now, with its slots and the key's budgets.
     pub fn session(&self) -> Status {
-        let now = self.shared.now();
-        self.shared.lock().status(now)
+        let now = self.shared().now();
+        self.shared().lock().status(now)
     }
 
     /// The user that BILL signed in, while there is a session and when BILL named one.
     pub fn user_id(&self) -> Option<String> {
-        self.shared.lock().user_id().map(str::to_owned)
+        self.shared().lock().user_id().map(str::to_owned)
     }
 
     /// The URL of the v2 API that calls go to, while there is a session.
     pub fn api(&self) -> Option<String> {
-        self.shared.lock().api()
+        self.shared().lock().api()
     }
 
     /// What the last sign-in's `apiEndPoint` named, when it was not followed.
     pub fn not_followed(&self) -> Option<NotFollowed> {
-        self.shared.lock().not_followed().cloned()
+        self.shared().lock().not_followed().cloned()
     }
 
     /// Where this client signs in, to which organisation, and under which budgets.
     pub fn account(&self) -> &Account {
-        &self.shared.account
+        &self.shared().account
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.hold.shared
     }
 
     pub(crate) fn run<T: DeserializeOwned>(&self, call: Call) -> Result<Finished<T>, Error> {
-        self.shared.renewer.ensure(&self.shared);
-        run(&self.shared, call)
+        self.hold.renew();
+        run(self.shared(), call)
     }
 
     pub(crate) fn run_with<T: DeserializeOwned>(
@@ -262,8 +211,8 @@ impl Client {
         call: Call,
         content: Content,
     ) -> Result<Finished<T>, Error> {
-        self.shared.renewer.ensure(&self.shared);
-        run_with(&self.shared, call, Some(content))
+        self.hold.renew();
+        run_with(self.shared(), call, Some(content))
     }
 }
 
@@ -465,6 +414,6 @@ impl Lease {
 
     fn ended(self, verdict: Verdict) {
         let Self { client, lease } = self;
-        client.shared.with(|session, now| ((), session.lease_ended(lease, verdict, now)));
+        client.shared().with(|session, now| ((), session.lease_ended(lease, verdict, now)));
     }
 }

@@ -1,7 +1,7 @@
 //! What an upload carries: bytes, a file, or a reader that can be read once.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::{self, Cursor, Read};
 use std::path::PathBuf;
 
@@ -24,11 +24,14 @@ enum Kind {
 
 impl Content {
     /// The file at this path, opened when the upload is sent, and again should it be sent again.
+    ///
+    /// It has to be a regular file: a pipe is refused when the upload is sent, and can be given as a
+    /// [`reader`](Self::reader).
     pub fn path(path: impl Into<PathBuf>) -> Self {
         Self(Kind::Path(path.into()))
     }
 
-    /// What a reader brings, of this length if it is known.
+    /// What a reader brings, of this length if it is known; it is read no further than that.
     ///
     /// It can be read only once, so the upload is sent only once, with a session that has at least
     /// five minutes left.
@@ -53,9 +56,10 @@ impl Content {
                 (Box::new(Cursor::new(bytes)), Some(length))
             }
             Kind::Path(path) => {
+                length_of(&fs::metadata(&*path).map_err(TransportError::content)?)?;
                 let file = File::open(path).map_err(TransportError::content)?;
-                let length = file.metadata().map_err(TransportError::content)?.len();
-                (Box::new(file), Some(length))
+                let length = length_of(&file.metadata().map_err(TransportError::content)?)?;
+                (Box::new(file), length)
             }
             Kind::Reader { .. } | Kind::Spent => {
                 match std::mem::replace(&mut self.0, Kind::Spent) {
@@ -77,6 +81,18 @@ impl Content {
             failure: None,
         })
     }
+}
+
+/// The length of a file, where it is known.
+///
+/// What is no file of the disk, such as a pipe, has no length that could be relied on, and to open it
+/// may wait for ever. A file of no length may still hold something, as those of `/proc` do.
+fn length_of(file: &Metadata) -> Result<Option<u64>, TransportError> {
+    if !file.is_file() {
+        let other = io::Error::other("it is no regular file: give a reader");
+        return Err(TransportError::content(other));
+    }
+    Ok(Some(file.len()).filter(|length| *length > 0))
 }
 
 impl From<Bytes> for Content {
@@ -126,10 +142,20 @@ impl Outgoing {
     }
 
     fn read_content(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // All that was told has come; a reader that stays open would never say so itself.
+        if self.left == Some(0) {
+            return Ok(0);
+        }
         let most = self.left.map_or(buffer.len(), |left| {
             usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()))
         });
-        let length = self.source.read(&mut buffer[..most])?;
+        let length = loop {
+            match self.source.read(&mut buffer[..most]) {
+                // As the standard library does: nothing was read, and the next try may.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(length as u64);
             if length == 0 && *left > 0 {

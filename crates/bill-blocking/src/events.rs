@@ -6,29 +6,29 @@ use std::thread;
 
 use bill_session_core::{Event, Listener};
 
-use crate::drive::Shared;
+use crate::group::Hold;
 
 /// What happens to a session from now on: an iterator that waits for the next event, and ends when
-/// no client of the session is left.
+/// no client of the organisation is left.
 ///
-/// What it has not heard by then is lost with the session.
+/// What it has not heard by then is lost.
 ///
 /// A listener that falls behind loses the oldest events, and is told how many
 /// ([`Event::Missed`]). It never holds up a call.
 pub struct Events {
-    shared: Weak<Shared>,
+    hold: Weak<Hold>,
     listener: Listener,
 }
 
 impl Events {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        let listener = shared.lock().listen();
-        Self { shared: Arc::downgrade(shared), listener }
+    pub(crate) fn new(hold: &Arc<Hold>) -> Self {
+        let listener = hold.shared.lock().listen();
+        Self { hold: Arc::downgrade(hold), listener }
     }
 
     /// The next event, if it has happened already.
     pub fn try_next(&mut self) -> Option<Event> {
-        self.shared.upgrade()?.lock().try_hear(&mut self.listener)
+        self.hold.upgrade()?.shared.lock().try_hear(&mut self.listener)
     }
 }
 
@@ -37,7 +37,11 @@ impl Iterator for Events {
 
     fn next(&mut self) -> Option<Event> {
         loop {
-            let heard = self.shared.upgrade()?.lock().hear(&mut self.listener, thread::current);
+            let hold = self.hold.upgrade()?;
+            let (heard, spent) = hold.shared.lock().hear(&mut self.listener, thread::current);
+            drop(spent);
+            // Held while this waits, it would keep alive what this waits for the end of.
+            drop(hold);
             if heard.is_some() {
                 return heard;
             }
@@ -48,8 +52,9 @@ impl Iterator for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.lock().deafen(&self.listener);
+        if let Some(hold) = self.hold.upgrade() {
+            let spent = hold.shared.lock().deafen(&self.listener);
+            drop(spent);
         }
     }
 }

@@ -12,9 +12,21 @@ use bill_session_host::seed;
 use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
+/// What every word begins with, so that one look through a head finds them all.
+const PREFIX: &[u8] = b"~hidden-";
+
+/// How many digits come behind that.
+const DIGITS: usize = 32;
+
 /// The values that are hidden at present, by the words in their place.
 #[derive(Clone, Default)]
-pub(crate) struct Hidden(Arc<Mutex<HashMap<String, HeaderValue>>>);
+pub(crate) struct Hidden(Arc<Mutex<HashMap<u128, HeaderValue>>>);
+
+/// A word in what is sent: where it stands, and what belongs there.
+struct Found {
+    at: usize,
+    value: HeaderValue,
+}
 
 impl Hidden {
     /// Puts a word in the place of every sensitive value, for as long as the guard lives.
@@ -22,10 +34,11 @@ impl Hidden {
         let mut words = Vec::new();
         for value in headers.values_mut().filter(|value| value.is_sensitive()) {
             // As random as a word needs to be that must not come about by chance.
-            let word = format!("{:016x}{:016x}", seed(), seed());
-            if let Ok(placeholder) = HeaderValue::from_str(&word) {
+            let word = u128::from(seed()) << 64 | u128::from(seed());
+            let shown = format!("{}{word:0DIGITS$x}", PREFIX.escape_ascii());
+            if let Ok(placeholder) = HeaderValue::try_from(shown) {
                 let secret = std::mem::replace(value, placeholder);
-                self.lock().insert(word.clone(), secret);
+                self.lock().insert(word, secret);
                 words.push(word);
             }
         }
@@ -34,25 +47,51 @@ impl Hidden {
 
     /// The bytes with the values in the place of their words; nothing when there are none.
     pub(crate) fn reveal(&self, bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let hidden = self.lock();
-        let mut revealed: Option<Zeroizing<Vec<u8>>> = None;
-        for (word, value) in hidden.iter() {
-            let known = revealed.as_ref().map_or(bytes, |revealed| revealed.as_slice());
-            if let Some(at) = known.windows(word.len()).position(|part| part == word.as_bytes()) {
-                // One buffer of the right size: a growing one would leave the value behind.
-                let mut whole = Vec::with_capacity(known.len() + value.len());
-                whole.extend_from_slice(&known[..at]);
-                whole.extend_from_slice(value.as_bytes());
-                whole.extend_from_slice(&known[at + word.len()..]);
-                revealed = Some(Zeroizing::new(whole));
-            }
+        let found = self.found_in(bytes);
+        if found.is_empty() {
+            return None;
         }
-        revealed
+        let values: usize = found.iter().map(|found| found.value.len()).sum();
+        // One buffer of the right size: a growing one would leave values behind.
+        let mut revealed = Zeroizing::new(Vec::with_capacity(bytes.len() + values));
+        let mut from = 0;
+        for Found { at, value } in found {
+            revealed.extend_from_slice(&bytes[from..at]);
+            revealed.extend_from_slice(value.as_bytes());
+            from = at + PREFIX.len() + DIGITS;
+        }
+        revealed.extend_from_slice(&bytes[from..]);
+        Some(revealed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, HeaderValue>> {
+    /// The words in the order in which they stand there.
+    fn found_in(&self, bytes: &[u8]) -> Vec<Found> {
+        let mut found = Vec::new();
+        let mut from = 0;
+        while let Some(next) = bytes[from..].iter().position(|byte| *byte == PREFIX[0]) {
+            let at = from + next;
+            let word = bytes[at..].strip_prefix(PREFIX).and_then(word_in);
+            let value = word.and_then(|word| self.lock().get(&word).cloned());
+            from = match value {
+                Some(value) => {
+                    found.push(Found { at, value });
+                    at + PREFIX.len() + DIGITS
+                }
+                None => at + 1,
+            };
+        }
+        found
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u128, HeaderValue>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The word whose digits come here.
+fn word_in(digits: &[u8]) -> Option<u128> {
+    let digits = std::str::from_utf8(digits.get(..DIGITS)?).ok()?;
+    u128::from_str_radix(digits, 16).ok()
 }
 
 impl fmt::Debug for Hidden {
@@ -64,7 +103,7 @@ impl fmt::Debug for Hidden {
 /// The values of one request, hidden until this is dropped.
 pub(crate) struct HiddenHere {
     hidden: Hidden,
-    words: Vec<String>,
+    words: Vec<u128>,
 }
 
 impl Drop for HiddenHere {
@@ -131,5 +170,19 @@ mod tests {
     #[test]
     fn what_has_nothing_hidden_stays_as_it_is() {
         assert!(Hidden::default().reveal(b"POST / HTTP/1.1\r\n\r\n").is_none());
+    }
+
+    #[test]
+    fn what_only_looks_like_a_word_stays_as_it_is() {
+        let hidden = Hidden::default();
+        let mut masked = headers();
+        let _here = hidden.hide(&mut masked);
+        let nobodys = format!("~hidden-{:032x}", 7);
+        for alike in ["~", "~hidden-", "~hidden-0123", "~~hidden-\u{20ac}", &nobodys] {
+            let around = |headers: &HeaderMap| format!("{alike}{}{alike}", head(headers));
+            let revealed = hidden.reveal(around(&masked).as_bytes()).unwrap();
+            assert_eq!(std::str::from_utf8(&revealed).unwrap(), around(&headers()));
+            assert!(hidden.reveal(alike.as_bytes()).is_none(), "{alike}");
+        }
     }
 }

@@ -1,28 +1,23 @@
 //! One request out, one answer in, over ureq; what is unsafe for credentials is switched off.
 
 use std::fmt;
-use std::io;
-use std::net::ToSocketAddrs;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bill_session_core::{Environment, TransportError};
 use bytes::Bytes;
-use http::uri::Scheme;
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Response};
 use ureq::config::{Config, ConfigBuilder};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::typestate::AgentScope;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector};
 use ureq::{Agent, AsSendBody, Error, SendBody};
 
 use crate::content::Outgoing;
 use crate::hidden::Hidden;
+use crate::names::Names;
 use crate::veil::{Veil, unveil};
-
-/// As many addresses of one name as ureq takes.
-const ADDRESSES: usize = 16;
 
 /// The HTTP client.
 #[derive(Debug)]
@@ -40,7 +35,12 @@ impl Http {
         sign_in_limit: Duration,
         customize: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Self {
-        let config = safe(customize(Config::builder()), environment)
+        // ureq would keep three connections for each host, while every organisation has three calls
+        // in flight: each of the others would connect anew.
+        let roomy = Config::builder()
+            .max_idle_connections(usize::MAX)
+            .max_idle_connections_per_host(usize::MAX);
+        let config = safe(customize(roomy), environment)
             .timeout_connect(Some(connect_limit))
             // ureq keeps the TLS settings that it has built, certificates included, only if the
             // first exchange has no settings of its own. That one is always a sign-in.
@@ -48,8 +48,10 @@ impl Http {
             .build();
         let hidden = Hidden::default();
         let veil = Veil::new(hidden.clone());
-        let connector = Connecting(DefaultConnector::default()).chain(veil);
-        let agent = Agent::with_parts(config, connector, PlainResolver);
+        let names = Names::default();
+        let connecting =
+            Connecting { connector: DefaultConnector::default(), names: names.clone() };
+        let agent = Agent::with_parts(config, connecting.chain(veil), names);
         Self { agent, hidden, usual: sign_in_limit }
     }
 
@@ -93,9 +95,12 @@ impl Http {
         };
         let (head, mut body) = answer.map_err(told)?.into_parts();
         let cap = u64::try_from(cap).unwrap_or(u64::MAX);
-        let mut body = body.with_config().limit(cap).read_to_vec().map_err(told)?;
-        unveil(&mut body);
-        Ok(Response::from_parts(head, body.into()))
+        let told_length = body.content_length().unwrap_or_default().min(cap);
+        let mut bytes = Vec::with_capacity(usize::try_from(told_length).unwrap_or_default());
+        let mut reader = body.with_config().limit(cap).reader();
+        reader.read_to_end(&mut bytes).map_err(|error| told(error.into()))?;
+        unveil(&mut bytes);
+        Ok(Response::from_parts(head, bytes.into()))
     }
 }
 
@@ -121,38 +126,13 @@ fn safe(
     if environment.is_loopback() { builder.proxy(None) } else { builder }
 }
 
-/// Looks names up on the calling thread.
-///
-/// ureq's own starts a thread for every request that has a time limit. The system's look-up has a
-/// limit of its own, which is not this client's.
-#[derive(Debug)]
-struct PlainResolver;
-
-impl Resolver for PlainResolver {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        _timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, Error> {
-        let scheme = uri.scheme().unwrap_or(&Scheme::HTTPS);
-        let name = uri
-            .authority()
-            .and_then(|authority| DefaultResolver::host_and_port(scheme, authority))
-            .ok_or_else(|| Error::BadUri("it has no host".to_owned()))?;
-        let found = name.to_socket_addrs().map_err(|_| Error::HostNotFound)?;
-        let mut addresses = self.empty();
-        for address in config.ip_family().keep_wanted(found).take(ADDRESSES) {
-            addresses.push(address);
-        }
-        if addresses.is_empty() { Err(Error::HostNotFound) } else { Ok(addresses) }
-    }
-}
-
 /// Connects as ureq does, and marks what fails before anything is sent: afterwards a broken TLS
 /// handshake and a broken exchange look alike.
 #[derive(Debug)]
-struct Connecting(DefaultConnector);
+struct Connecting {
+    connector: DefaultConnector,
+    names: Names,
+}
 
 impl Connector for Connecting {
     type Out = <DefaultConnector as Connector>::Out;
@@ -162,8 +142,11 @@ impl Connector for Connecting {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
-        let connected = self.0.connect(details, chained);
-        connected.map_err(|error| Error::Other(Box::new(NotConnected(error))))
+        self.connector.connect(details, chained).map_err(|error| {
+            // The name may have another address by now.
+            self.names.forget();
+            Error::Other(Box::new(NotConnected(error)))
+        })
     }
 }
 

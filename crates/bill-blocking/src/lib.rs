@@ -62,9 +62,11 @@ mod client;
 mod content;
 mod drive;
 mod events;
+mod group;
 mod hidden;
 mod http;
 mod mfa;
+mod names;
 mod pages;
 mod renewal;
 #[cfg(feature = "test-util")]

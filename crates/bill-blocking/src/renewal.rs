@@ -8,37 +8,36 @@ use std::time::Duration;
 use bill_session_core::{Call, Error, Finished, Renewal};
 use serde::de::IgnoredAny;
 
-use crate::drive::{Shared, run};
+use crate::drive::run;
+use crate::group::Hold;
 
 /// Whether there is a renewal thread, and how to rouse it.
 pub(crate) struct Renewer {
-    wanted: bool,
     running: Arc<AtomicBool>,
     bell: Arc<Bell>,
 }
 
 impl Renewer {
-    pub(crate) fn new(renewal: Renewal) -> Self {
-        let wanted = renewal != Renewal::OnDemand;
-        Self { wanted, running: Arc::default(), bell: Arc::default() }
+    /// Nothing when nothing is renewed before a call needs it.
+    pub(crate) fn new(renewal: Renewal) -> Option<Self> {
+        (renewal != Renewal::OnDemand)
+            .then(|| Self { running: Arc::default(), bell: Arc::default() })
     }
 
     /// Something has changed: when to renew, or whether anybody is left to renew for.
     pub(crate) fn look_again(&self) {
-        if self.wanted {
-            self.bell.ring();
-        }
+        self.bell.ring();
     }
 
     /// Starts the thread, unless it lives: with the first call.
-    pub(crate) fn ensure(&self, shared: &Arc<Shared>) {
-        if !self.wanted || self.running.swap(true, Ordering::AcqRel) {
+    pub(crate) fn ensure(&self, hold: &Arc<Hold>) {
+        if self.running.swap(true, Ordering::AcqRel) {
             return;
         }
         let alive = Alive(Arc::clone(&self.running));
-        let (shared, bell) = (Arc::downgrade(shared), Arc::clone(&self.bell));
+        let (hold, bell) = (Arc::downgrade(hold), Arc::clone(&self.bell));
         let renewer = thread::Builder::new().name("bill-renewal".to_owned());
-        if let Err(error) = renewer.spawn(move || renew(&shared, &bell, &alive)) {
+        if let Err(error) = renewer.spawn(move || renew(&hold, &bell, &alive)) {
             // The session is still renewed on demand, and the next call tries again.
             log::warn!("no thread to renew the session with: {error}");
         }
@@ -46,20 +45,20 @@ impl Renewer {
 }
 
 /// Renews whenever the session says so, until nobody holds a client any more.
-fn renew(shared: &Weak<Shared>, bell: &Bell, _alive: &Alive) {
-    while let Some(strong) = shared.upgrade() {
-        let now = strong.now();
+fn renew(hold: &Weak<Hold>, bell: &Bell, _alive: &Alive) {
+    while let Some(shared) = hold.upgrade().map(|hold| Arc::clone(&hold.shared)) {
+        let now = shared.now();
         let (nap, renewal) = {
-            let session = strong.lock();
+            let session = shared.lock();
             (session.renew_in(now), Call::renewal(&session))
         };
         if nap.is_zero() {
-            let renewed: Result<Finished<IgnoredAny>, Error> = run(&strong, renewal);
+            let renewed: Result<Finished<IgnoredAny>, Error> = run(&shared, renewal);
             if let Err(error) = renewed {
                 log::info!("the session was not renewed: {error}");
             }
         } else {
-            drop(strong);
+            drop(shared);
             bell.wait(nap);
         }
     }

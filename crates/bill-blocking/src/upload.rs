@@ -56,8 +56,8 @@ impl Upload {
 
     /// Sends the upload, signing in first if need be, and reads the answer into `T`.
     ///
-    /// Bytes and files are sent once more when BILL refused the session and so has stored nothing; a
-    /// reader never is.
+    /// Bytes and files are sent again when BILL has stored nothing: once when it refused the session,
+    /// and twice when too many calls were in flight (BDC_1322). A reader is only ever sent once.
     ///
     /// # Errors
     ///

@@ -22,6 +22,9 @@ use crate::hidden::Hidden;
 /// The longest head of an answer that is looked at.
 const LONGEST_HEAD: usize = 64 << 10;
 
+/// What most heads of answers fit into.
+const USUAL_HEAD: usize = 512;
+
 /// Turns a veiled body back.
 pub(crate) fn unveil(body: &mut [u8]) {
     for byte in body {
@@ -54,7 +57,7 @@ impl<In: Transport> Connector<In> for Veil {
                 config.input_buffer_size().max(1),
                 config.output_buffer_size().max(1),
             ),
-            place: Place::Head(Vec::new()),
+            place: Place::head(),
             hidden: self.0.clone(),
             in_head: true,
         }))
@@ -176,7 +179,11 @@ impl Place {
                     None
                 }
                 Self::Head(head) => {
-                    head.push(byte);
+                    // It can only end where a line does.
+                    let line = rest.iter().position(|byte| *byte == b'\n');
+                    let line = line.map_or(rest.len(), |at| at + 1);
+                    passed = line.min(LONGEST_HEAD - head.len());
+                    head.extend_from_slice(&rest[..passed]);
                     let whole = head.ends_with(b"\r\n\r\n") || head.ends_with(b"\n\n");
                     if whole || head.len() >= LONGEST_HEAD { Some(behind(head)) } else { None }
                 }
@@ -212,27 +219,28 @@ impl Place {
     }
 
     fn head() -> Self {
-        Self::Head(Vec::new())
+        Self::Head(Vec::with_capacity(USUAL_HEAD))
     }
 }
 
 /// What comes behind a head.
 fn behind(head: &[u8]) -> Place {
-    let head = String::from_utf8_lossy(head);
-    let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
-    if status.starts_with('1') || status == "204" || status == "304" {
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let status = lines.next().and_then(|line| line.split(|byte| *byte == b' ').nth(1));
+    let status = status.unwrap_or_default();
+    if status.starts_with(b"1") || status == b"204" || status == b"304" {
         return Place::head();
     }
     let mut length = None;
-    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
-        if name.eq_ignore_ascii_case("transfer-encoding")
-            && value.to_ascii_lowercase().contains("chunked")
-        {
+    for line in lines {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let (name, value) = (&line[..colon], &line[colon + 1..]);
+        if name.eq_ignore_ascii_case(b"transfer-encoding") && is_chunked(value) {
             return Place::ChunkSize(Vec::new());
         }
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().ok();
+        if name.eq_ignore_ascii_case(b"content-length") {
+            let value = std::str::from_utf8(value.trim_ascii());
+            length = value.ok().and_then(|value| value.parse().ok());
         }
     }
     match length {
@@ -240,6 +248,11 @@ fn behind(head: &[u8]) -> Place {
         Some(length) => Place::Body(length),
         None => Place::Rest,
     }
+}
+
+fn is_chunked(encoding: &[u8]) -> bool {
+    const CHUNKED: &[u8] = b"chunked";
+    encoding.windows(CHUNKED.len()).any(|part| part.eq_ignore_ascii_case(CHUNKED))
 }
 
 /// What comes behind the line that tells a chunk's size.

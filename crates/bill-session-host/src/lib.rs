@@ -9,15 +9,17 @@
 //! The core of the session reads no clock at all: each of its methods takes `now` from its caller.
 //! A [`Clock`] is what an adapter asks for it.
 //!
-//! In scope: time, and a seed for jitter. Out of scope: sleeping (each adapter does it in its own
+//! In scope: time, a seed for jitter, and how threads share a session. Out of scope: sleeping (each adapter does it in its own
 //! way) and the wall clock, which nothing here reads.
 
 #[cfg(feature = "clock")]
 mod clock;
 mod entropy;
+mod lock;
 #[cfg(feature = "clock")]
 mod timeline;
 
 #[cfg(feature = "clock")]
 pub use clock::{Alarm, Clock, ManualClock, SystemClock};
 pub use entropy::seed;
+pub use lock::lock;

@@ -67,11 +67,14 @@ fn in_core(timer: &mut Timer, organizations: usize) -> Result<Vec<Row>, Box<dyn 
 
     let before = live_bytes();
     let ids = org_ids(organizations)?;
+    // As a client does: its organisations share their settings.
+    let settings = Arc::new(Settings::default());
     let mut sessions = Vec::with_capacity(organizations);
     let began = Instant::now();
     for id in ids {
         let account = Arc::new(first.for_organization(id)?);
-        sessions.push(Mutex::new(Session::<()>::new(account, Settings::default(), clock.now())));
+        let settings = Arc::clone(&settings);
+        sessions.push(Mutex::new(Session::<()>::new(account, settings, clock.now())));
     }
     let made = began.elapsed();
     for session in &mut sessions {

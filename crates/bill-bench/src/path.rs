@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bill_session_core::{Call, InFlight, Misuse, Outcome, Session, Step, Verdict, Wake};
+use bill_session_core::{Call, InFlight, Misuse, Outcome, Session, Step, Verdict};
 use bill_session_host::{Clock, SystemClock, lock};
 use bytes::Bytes;
 use http::Request;
@@ -51,13 +51,13 @@ impl Ours {
         lock(&self.session).account().v2("List/Vendor", &())
     }
 
-    /// Acquires a slot and the session, and observes that the call was answered.
+    /// Acquires a slot and the session, and observes that the call was answered, with no data.
     ///
     /// # Panics
     ///
     /// There is no slot: more callers than slots.
     #[inline]
-    pub fn round(&self, call: Call) -> (Outcome<()>, Wake<()>) {
+    pub fn round(&self, call: Call) -> Option<()> {
         round(&self.session, &self.clock, call)
     }
 
@@ -66,7 +66,7 @@ impl Ours {
     /// # Panics
     ///
     /// There is no slot: more callers than slots.
-    pub fn signed_round(&self, call: Call) -> (Request<Bytes>, (Outcome<()>, Wake<()>)) {
+    pub fn signed_round(&self, call: Call) -> (Request<Bytes>, Option<()>) {
         let in_flight = acquire(&self.session, &self.clock, call);
         let request = in_flight.request();
         (request, observe(&self.session, &self.clock, in_flight))
@@ -75,11 +75,7 @@ impl Ours {
 
 /// Acquires a slot and the session, and observes that the call was answered.
 #[inline]
-pub(crate) fn round(
-    session: &Mutex<Session<()>>,
-    clock: &SystemClock,
-    call: Call,
-) -> (Outcome<()>, Wake<()>) {
+pub(crate) fn round(session: &Mutex<Session<()>>, clock: &SystemClock, call: Call) -> Option<()> {
     let in_flight = acquire(session, clock, call);
     observe(session, clock, in_flight)
 }
@@ -98,12 +94,14 @@ fn acquire(session: &Mutex<Session<()>>, clock: &SystemClock, call: Call) -> InF
 }
 
 #[inline]
-fn observe(
-    session: &Mutex<Session<()>>,
-    clock: &SystemClock,
-    in_flight: InFlight,
-) -> (Outcome<()>, Wake<()>) {
-    in_flight.observed(Verdict::Alive).settle_by(&mut lock(session), || clock.now())
+fn observe(session: &Mutex<Session<()>>, clock: &SystemClock, in_flight: InFlight) -> Option<()> {
+    let heard = in_flight.observed(Verdict::Alive);
+    let settled = heard.settle_by(&mut lock(session), || clock.now());
+    let (outcome, _nobody) = settled;
+    match outcome {
+        Outcome::Done(data) => Some(data),
+        _ => None,
+    }
 }
 
 /// Measures this section without the rivals: two bare clock readings, and ours.

@@ -175,8 +175,10 @@ fn file() -> PathBuf {
 /// The first line that a program says.
 fn said(program: &str, args: &[&str]) -> Result<String, Box<dyn Error>> {
     let output = Command::new(program).args(args).current_dir(root()).output()?;
-    let line = String::from_utf8(output.stdout)?.lines().next().map(str::to_owned);
-    line.ok_or_else(|| format!("{program} says nothing").into())
+    if !output.status.success() {
+        return Err(format!("{program} failed ({})", output.status).into());
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 fn cpu() -> Result<String, Box<dyn Error>> {

@@ -142,6 +142,7 @@ const BATCH: u64 = 64;
 
 /// An operation that consumes what was prepared for it; the preparation, and the drop of what the
 /// operation returns, are not counted.
+#[inline]
 pub fn repeat_with<I, R>(
     mut prepare: impl FnMut() -> I,
     mut operation: impl FnMut(I) -> R,
@@ -158,7 +159,9 @@ pub fn repeat_with<I, R>(
             inputs.extend((0..batch).map(|_| prepare()));
             left -= batch;
             other += began.elapsed();
-            results.extend(inputs.drain(..).map(&mut operation));
+            for input in inputs.drain(..) {
+                results.push(operation(input));
+            }
         }
         let began = Instant::now();
         drop(results);

@@ -56,7 +56,7 @@ impl Ours {
     /// # Panics
     ///
     /// There is no slot: more callers than slots.
-    #[inline]
+    #[inline(always)]
     pub fn round(&self, call: Call) -> Option<()> {
         round(&self.session, &self.clock, call)
     }
@@ -74,13 +74,13 @@ impl Ours {
 }
 
 /// Acquires a slot and the session, and observes that the call was answered.
-#[inline]
+#[inline(always)]
 pub(crate) fn round(session: &Mutex<Session<()>>, clock: &SystemClock, call: Call) -> Option<()> {
     let in_flight = acquire(session, clock, call);
     observe(session, clock, in_flight)
 }
 
-#[inline]
+#[inline(always)]
 fn acquire(session: &Mutex<Session<()>>, clock: &SystemClock, call: Call) -> InFlight {
     let now = clock.now();
     // As the adapters do: nothing is taken apart before the lock is let go.
@@ -93,7 +93,7 @@ fn acquire(session: &Mutex<Session<()>>, clock: &SystemClock, call: Call) -> InF
     }
 }
 
-#[inline]
+#[inline(always)]
 fn observe(session: &Mutex<Session<()>>, clock: &SystemClock, in_flight: InFlight) -> Option<()> {
     let heard = in_flight.observed(Verdict::Alive);
     let settled = heard.settle_by(&mut lock(session), || clock.now());

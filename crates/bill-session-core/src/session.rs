@@ -58,6 +58,9 @@ impl Attempt {
 
 /// The state machine of one session at a time; `S` is whatever a sign-in brings.
 ///
+/// Whoever drives it without a [`Session`](crate::Session) reports an attempt that failed with
+/// [`cancelled`](Self::cancelled), which backs off from the second time in a row on.
+///
 /// ```
 /// use std::time::{Duration, Instant};
 /// use bill_session_core::{Asked, Landed, Lifetime, SessionMachine};

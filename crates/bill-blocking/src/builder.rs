@@ -25,9 +25,6 @@ use crate::http::Http;
 use crate::scripted::Script;
 use crate::transport::Transport;
 
-/// A year, the longest limit of an exchange: HTTP clients reckon with instants, which have an end.
-const LONGEST: Duration = Duration::from_secs(31_556_952);
-
 /// Settings of a [`Client`]; the defaults are BILL's limits, and none of them is infinite.
 #[must_use = "a client is made by `build`"]
 pub struct ClientBuilder {
@@ -106,7 +103,7 @@ impl ClientBuilder {
 
     /// The longest time for the exchange of an upload, a year at most; 10 minutes.
     pub fn upload_limit(mut self, limit: Duration) -> Self {
-        self.settings.upload_limit = limit.min(LONGEST);
+        self.settings.upload_limit = limit.min(Settings::LONGEST_LIMIT);
         self
     }
 
@@ -142,19 +139,19 @@ impl ClientBuilder {
 
     /// The longest time for one exchange of a call, a year at most; one minute.
     pub fn call_limit(mut self, limit: Duration) -> Self {
-        self.settings.call_limit = limit.min(LONGEST);
+        self.settings.call_limit = limit.min(Settings::LONGEST_LIMIT);
         self
     }
 
     /// The longest time for the exchange of a sign-in, a year at most; 30 seconds.
     pub fn sign_in_limit(mut self, limit: Duration) -> Self {
-        self.settings.sign_in_limit = limit.min(LONGEST);
+        self.settings.sign_in_limit = limit.min(Settings::LONGEST_LIMIT);
         self
     }
 
     /// The longest time to connect, a year at most; 5 seconds.
     pub fn connect_limit(mut self, limit: Duration) -> Self {
-        self.settings.connect_limit = limit.min(LONGEST);
+        self.settings.connect_limit = limit.min(Settings::LONGEST_LIMIT);
         self
     }
 

@@ -71,6 +71,12 @@ pub struct Settings {
     pub seed: u64,
 }
 
+impl Settings {
+    /// A year, the longest limit of an exchange that an adapter takes: HTTP clients reckon with
+    /// instants, which have an end.
+    pub const LONGEST_LIMIT: Duration = Duration::from_secs(31_556_952);
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

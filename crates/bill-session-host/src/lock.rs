@@ -8,7 +8,7 @@ const TRIES: u32 = 24;
 
 /// Locks what is held for some tens of nanoseconds at a time, poisoned or not.
 ///
-/// To be put to sleep and woken again takes a hundred times as long as any holder needs, so a thread
+/// To be put to sleep and woken again takes far longer than any holder needs, so a thread
 /// lets others run and tries again a few times before that. To try again at once does worse: the lock
 /// then goes from core to core after each of its uses.
 ///

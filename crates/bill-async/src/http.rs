@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bill_session_core::{Environment, TransportError};
 use bytes::{Bytes, BytesMut};
-use http::uri::{Authority, Scheme};
 use http::{Request, Response, Uri};
 use reqwest::{Client, ClientBuilder, Url, redirect, retry};
 use rustls::{ClientConfig, RootCertStore};
@@ -17,11 +16,8 @@ use tokio::runtime::{Handle, Id};
 /// How many runtimes keep their connections; the one that has not sent for longest gives way.
 const RUNTIMES: usize = 32;
 
-/// How many origins are known at once; an environment has two, and one more where a sign-in moved.
-const ORIGINS: usize = 8;
-
-/// How long the paths and queries of most requests are at most.
-const LONG_PATH: usize = 96;
+/// How many URLs are kept; the one that was not used for longest gives way.
+const URLS: usize = 16;
 
 /// What is left of the builder's settings once they are checked.
 pub(crate) struct Policy {
@@ -44,15 +40,9 @@ pub(crate) struct Http {
 #[derive(Default)]
 struct Kept {
     clients: Vec<(Id, Client)>,
-    origins: Vec<Origin>,
-}
-
-/// An origin, and a URL of it to begin with: to parse one for each request takes longer than all
-/// else that is done with it.
-struct Origin {
-    scheme: Scheme,
-    authority: Authority,
-    url: Url,
+    /// Without their queries: to parse a URL for each request takes longer than all else that is
+    /// done with it.
+    urls: Vec<(Uri, Url)>,
 }
 
 impl Http {
@@ -119,29 +109,38 @@ impl Http {
 impl Kept {
     /// What `uri` is as a URL.
     fn url(&mut self, uri: &Uri) -> Result<Url, TransportError> {
-        let mut url = self.url_of_origin(uri)?;
-        url.set_path(uri.path());
-        url.set_query(uri.query());
+        let mut url = self.url_without_query(uri)?;
+        if uri.query().is_some() {
+            url.set_query(uri.query());
+        }
         Ok(url)
     }
 
-    /// Some URL of the origin that `uri` has.
-    fn url_of_origin(&mut self, uri: &Uri) -> Result<Url, TransportError> {
+    fn url_without_query(&mut self, uri: &Uri) -> Result<Url, TransportError> {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(TransportError::other(io::Error::other("the URL has no origin")));
         };
-        let known = |origin: &&Origin| origin.scheme == *scheme && origin.authority == *authority;
-        if let Some(origin) = self.origins.iter().find(known) {
-            return Ok(origin.url.clone());
+        let of_origin =
+            |known: &Uri| known.scheme() == Some(scheme) && known.authority() == Some(authority);
+        let same = |(known, _): &(Uri, Url)| known.path() == uri.path() && of_origin(known);
+        if let Some(at) = self.urls.iter().rposition(same) {
+            // The one that was used last comes last.
+            self.urls[at..].rotate_left(1);
+            return Ok(self.urls[self.urls.len() - 1].1.clone());
         }
-        // As long as most are, so that a copy need not grow when it gets its own path.
-        let url = format!("{scheme}://{authority}/{:x<LONG_PATH$}", "");
-        let url = Url::parse(&url).map_err(TransportError::other)?;
-        if self.origins.len() >= ORIGINS {
-            self.origins.remove(0);
+        let url = match self.urls.iter().rfind(|(known, _)| of_origin(known)) {
+            Some((_, url)) => {
+                let mut url = url.clone();
+                url.set_path(uri.path());
+                url
+            }
+            None => Url::parse(&format!("{scheme}://{authority}{}", uri.path()))
+                .map_err(TransportError::other)?,
+        };
+        if self.urls.len() >= URLS {
+            self.urls.remove(0);
         }
-        let (scheme, authority) = (scheme.clone(), authority.clone());
-        self.origins.push(Origin { scheme, authority, url: url.clone() });
+        self.urls.push((uri.clone(), url.clone()));
         Ok(url)
     }
 }
@@ -225,7 +224,7 @@ fn is_lookup(error: &reqwest::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kept, ORIGINS};
+    use super::{Kept, URLS};
     use http::Uri;
     use reqwest::Url;
 
@@ -243,20 +242,25 @@ mod tests {
                 for query in ["", "?max=100", "?filters=name:eq:%22a%22&page=a+b%26", "?"] {
                     let text = format!("{origin}{rest}{query}");
                     let uri: Uri = text.parse().unwrap();
-                    assert_eq!(kept.url(&uri).unwrap(), Url::parse(&text).unwrap(), "{text}");
+                    // Once as it is made, and once as it is kept.
+                    for _ in 0..2 {
+                        assert_eq!(kept.url(&uri).unwrap(), Url::parse(&text).unwrap(), "{text}");
+                    }
                 }
             }
         }
-        assert_eq!(kept.origins.len(), 4);
     }
 
     #[test]
-    fn no_more_origins_are_kept_than_an_environment_can_have() {
+    fn the_urls_that_were_used_last_are_kept_and_no_more() {
         let mut kept = Kept::default();
-        for number in 0..3 * ORIGINS {
+        let often: Uri = "https://api.example.com/often?max=100".parse().unwrap();
+        for number in 0..3 * URLS {
             let text = format!("https://{number}.example.com/");
             assert_eq!(kept.url(&text.parse().unwrap()).unwrap().as_str(), text);
-            assert!(kept.origins.len() <= ORIGINS);
+            assert_eq!(kept.url(&often).unwrap().as_str(), often.to_string());
+            assert!(kept.urls.len() <= URLS);
+            assert_eq!(kept.urls.iter().filter(|(uri, _)| *uri == often).count(), 1);
         }
     }
 

@@ -164,7 +164,7 @@ impl Task {
 pub(crate) struct V2 {
     pub(crate) operation: Operation,
     /// The `data` field, form-encoded; empty for operations without data.
-    pub(crate) data: Box<str>,
+    pub(crate) data: Vec<u8>,
 }
 
 /// What a v3 call is about; its session travels in headers.

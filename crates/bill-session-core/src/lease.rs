@@ -74,7 +74,8 @@ impl Lease {
         if uri.query().is_some() {
             return Err(Misuse::PathQuery);
         }
-        let rest = std::str::from_utf8(request.body()).map_err(|_| Misuse::Data)?;
+        let rest = request.body();
+        std::str::from_utf8(rest).map_err(|_| Misuse::Data)?;
         *request.body_mut() = v2::signed_body(account.dev_key()?, session_id, rest);
         request.headers_mut().insert(CONTENT_TYPE, v2::FORM);
         Ok(())

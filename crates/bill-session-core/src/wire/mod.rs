@@ -1,5 +1,6 @@
 //! BILL's wire as data: what the two API generations share.
 
+mod form;
 pub(crate) mod v2;
 pub(crate) mod v3;
 

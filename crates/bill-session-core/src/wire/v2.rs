@@ -4,7 +4,6 @@
 //! HTTP status is. The envelope is peeled and its payload parsed into the caller's type in one pass.
 
 use std::fmt;
-use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -21,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::credentials::{DevKey, Principal, RememberedDevice, Secret, SessionId};
 use crate::error::{ApiError, Misuse};
 use crate::held::Held;
+use crate::wire::form::{self, form};
 use crate::wire::{Base, Parsed, foreign, secret_body};
 
 const LOGIN: &str = "/api/v2/Login.json";
@@ -116,7 +116,7 @@ pub(crate) fn sign_in(
         fields.push(("deviceId", device.device()));
         fields.push(("mfaId", device.id.expose()));
     }
-    post(base, &PathAndQuery::from_static(LOGIN), form(&fields, ""))
+    post(base, &PathAndQuery::from_static(LOGIN), form(&fields, b""))
 }
 
 /// The organisations that a user belongs to, asked for without a session.
@@ -126,7 +126,7 @@ pub(crate) fn list_orgs(base: &Base, principal: &Principal, dev_key: &DevKey) ->
         ("password", principal.proof.expose()),
         ("devKey", dev_key.0.expose()),
     ];
-    post(base, &PathAndQuery::from_static(LIST_ORGS), form(&fields, ""))
+    post(base, &PathAndQuery::from_static(LIST_ORGS), form(&fields, b""))
 }
 
 /// Asks for an MFA code to be sent to the user.
@@ -138,7 +138,7 @@ pub(crate) fn challenge(
 ) -> Request<Bytes> {
     let json = if backup { r#"{"useBackup":true}"# } else { r#"{"useBackup":false}"# };
     let [key, session] = session_fields(dev_key, session_id);
-    let body = form(&[key, session, ("data", json)], "");
+    let body = form(&[key, session, ("data", json)], b"");
     post(base, &PathAndQuery::from_static(MFA_CHALLENGE), body)
 }
 
@@ -170,7 +170,7 @@ pub(crate) fn authenticate(
     }
     let json = std::str::from_utf8(&json).unwrap_or_default();
     let [key, session] = session_fields(dev_key, session_id);
-    let body = form(&[key, session, ("data", json)], "");
+    let body = form(&[key, session, ("data", json)], b"");
     post(base, &PathAndQuery::from_static(MFA_AUTHENTICATE), body)
 }
 
@@ -218,7 +218,8 @@ impl Multipart {
         ] {
             before.push_str(text);
         }
-        let mut request = post(base, &PathAndQuery::from_static(UPLOAD_ATTACHMENT), before);
+        let mut request =
+            post(base, &PathAndQuery::from_static(UPLOAD_ATTACHMENT), before.into_bytes());
         let content_type = format!("multipart/form-data; boundary={boundary}");
         if let Ok(content_type) = HeaderValue::try_from(content_type) {
             request.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -257,13 +258,13 @@ fn bare(
     dev_key: &DevKey,
     session_id: &SessionId,
 ) -> Request<Bytes> {
-    let body = form(&session_fields(dev_key, session_id), "");
+    let body = form(&session_fields(dev_key, session_id), b"");
     post(base, &PathAndQuery::from_static(path), body)
 }
 
 /// A form body that begins with the session's fields and goes on with `rest`, encoded already.
-pub(crate) fn signed_body(dev_key: &DevKey, session_id: &SessionId, rest: &str) -> Bytes {
-    secret_body(form(&session_fields(dev_key, session_id), rest).into_bytes().into())
+pub(crate) fn signed_body(dev_key: &DevKey, session_id: &SessionId, rest: &[u8]) -> Bytes {
+    secret_body(form(&session_fields(dev_key, session_id), rest).into())
 }
 
 fn session_fields<'a>(
@@ -273,36 +274,17 @@ fn session_fields<'a>(
     [("devKey", dev_key.0.expose()), ("sessionId", session_id.expose_secret())]
 }
 
-/// The `data` field of a call: one JSON document as a string, form-encoded as it is written; nothing
-/// for data that is `null`.
-pub(crate) fn encode_data<D: Serialize + ?Sized>(data: &D) -> Result<Box<str>, Misuse> {
-    struct Form(String);
-
-    impl io::Write for Form {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.extend(form_urlencoded::byte_serialize(bytes));
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let mut form = Form(String::with_capacity(256));
-    form.0.push_str("data=");
-    serde_json::to_writer(&mut form, data).map_err(|_| Misuse::Data)?;
-    if form.0 == "data=null" {
-        form.0.clear();
-    }
-    Ok(form.0.into_boxed_str())
+/// The `data` field of a call: one JSON document as a string, encoded; nothing for data that is
+/// `null`.
+pub(crate) fn encode_data<D: Serialize + ?Sized>(data: &D) -> Result<Vec<u8>, Misuse> {
+    form::data(data).map_err(|_| Misuse::Data)
 }
 
 pub(crate) const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-fn post(base: &Base, path: &PathAndQuery, body: String) -> Request<Bytes> {
-    post_bytes(base, path, secret_body(body.into_bytes().into()))
+fn post(base: &Base, path: &PathAndQuery, body: Vec<u8>) -> Request<Bytes> {
+    post_bytes(base, path, secret_body(body.into()))
 }
 
 fn post_bytes(base: &Base, path: &PathAndQuery, body: Bytes) -> Request<Bytes> {
@@ -312,32 +294,6 @@ fn post_bytes(base: &Base, path: &PathAndQuery, body: Bytes) -> Request<Bytes> {
     request.headers_mut().insert(ACCEPT, JSON);
     request.headers_mut().insert(CONTENT_TYPE, FORM);
     request
-}
-
-fn encoded(text: &str) -> impl Iterator<Item = &str> {
-    form_urlencoded::byte_serialize(text.as_bytes())
-}
-
-/// Encodes `fields`, then appends `rest`, in one buffer that has room for just this and never grows:
-/// growing would leave a copy of the secrets behind, unwiped.
-fn form(fields: &[(&str, &str)], rest: &str) -> String {
-    let length = |text: &str| encoded(text).map(str::len).sum::<usize>();
-    // With `=` and `&`.
-    let room: usize = fields.iter().map(|(name, value)| length(name) + length(value) + 2).sum();
-    let mut body = String::with_capacity(room + rest.len());
-    for (name, value) in fields {
-        if !body.is_empty() {
-            body.push('&');
-        }
-        body.extend(encoded(name));
-        body.push('=');
-        body.extend(encoded(value));
-    }
-    if !rest.is_empty() {
-        body.push('&');
-        body.push_str(rest);
-    }
-    body
 }
 
 /// What a sign-in brings.

@@ -74,3 +74,43 @@ pub(crate) fn nanoseconds(length: Duration) -> u64 {
     let seconds = length.as_secs().saturating_mul(1_000_000_000);
     seconds.saturating_add(u64::from(length.subsec_nanos()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::{Duration, Instant};
+
+    use super::{Jitter, later, nanoseconds, spread};
+
+    #[test]
+    fn jitter_is_that_of_split_mix_64() {
+        // The upper halves of the numbers that the published generator makes of seed 0.
+        let mut jitter = Jitter::new(0);
+        for upper in [0xe220_a839_u32, 0x6e78_9e6a, 0x06c4_5d18] {
+            assert_eq!(jitter.unit(), f64::from(upper) / 4_294_967_296.0);
+        }
+    }
+
+    #[test]
+    fn numbered_sessions_have_seeds_of_their_own() {
+        let seeds: BTreeSet<u64> = (0..1_000).map(spread).collect();
+        assert_eq!(seeds.len(), 1_000);
+        // The next session's seed is not where this one's generator goes.
+        let mut jitter = Jitter::new(spread(1));
+        jitter.unit();
+        assert_ne!(jitter.0, spread(2));
+    }
+
+    #[test]
+    fn what_is_too_far_away_to_exist_is_a_hundred_years_away() {
+        let now = Instant::now();
+        assert_eq!(later(now, Duration::from_secs(7)) - now, Duration::from_secs(7));
+        assert_eq!(later(now, Duration::MAX) - now, Duration::from_secs(3_153_600_000));
+    }
+
+    #[test]
+    fn nanoseconds_are_exact_up_to_what_64_bits_hold() {
+        assert_eq!(nanoseconds(Duration::new(2, 5)), 2_000_000_005);
+        assert_eq!(nanoseconds(Duration::MAX), u64::MAX);
+    }
+}

@@ -30,7 +30,7 @@ pub use clock::WatchedClock;
 pub use events::Events;
 pub use herd::Herd;
 pub use mfa::Challenge;
-pub use net::{Received, Recorder, Relay, Silent, post, raw_exchange, read_request};
+pub use net::{Received, Recorder, Relay, Silent, next_request, post, raw_exchange, read_request};
 pub use upload::{Carried, Pattern, Target, Upload};
 pub use world::{Setup, World};
 

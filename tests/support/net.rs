@@ -255,11 +255,22 @@ pub fn post(addr: SocketAddr, request: &Request<Bytes>) -> String {
 /// Reads one request, by its content-length, from a connection: the head and the body.
 pub fn read_request(stream: &mut TcpStream) -> (String, Vec<u8>) {
     stream.set_read_timeout(Some(STUCK)).expect("a time limit");
+    next_request(stream).expect("a request")
+}
+
+/// The next request of a connection; an error when it ends, or ends early.
+///
+/// # Errors
+///
+/// Those of reading.
+pub fn next_request(stream: &mut impl Read) -> io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4_096];
     loop {
-        let read = stream.read(&mut buffer).expect("a request");
-        assert!(read > 0, "the request ended early");
+        let read = stream.read(&mut buffer)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         bytes.extend_from_slice(&buffer[..read]);
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
         let Some(end) = end else { continue };
@@ -271,7 +282,7 @@ pub fn read_request(stream: &mut TcpStream) -> (String, Vec<u8>) {
             .map_or(0, |(_, length)| length.trim().parse().expect("a length"));
         let body = &bytes[end + 4..];
         if body.len() >= length {
-            return (head, body[..length].to_vec());
+            return Ok((head, body[..length].to_vec()));
         }
     }
 }

@@ -47,7 +47,7 @@ impl Http {
             .timeout_global(Some(sign_in_limit))
             .build();
         let hidden = Hidden::default();
-        let veil = Veil::new(hidden.clone());
+        let veil = Veil::new(hidden.clone(), config.proxy().is_some());
         let names = Names::default();
         let connecting =
             Connecting { connector: DefaultConnector::default(), names: names.clone() };
@@ -142,10 +142,14 @@ impl Connector for Connecting {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
-        self.connector.connect(details, chained).map_err(|error| {
-            // The name may have another address by now.
-            self.names.forget();
-            Error::Other(Box::new(NotConnected(error)))
+        self.connector.connect(details, chained).map_err(|error| match error {
+            // The connection to a proxy is made here too, within the one that goes through it.
+            Error::Other(other) if other.is::<NotConnected>() => Error::Other(other),
+            error => {
+                // The name may have another address by now.
+                self.names.forget();
+                Error::Other(Box::new(NotConnected(error)))
+            }
         })
     }
 }

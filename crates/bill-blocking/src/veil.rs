@@ -14,7 +14,7 @@ use std::fmt;
 
 use ureq::Error;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
 
 use crate::hidden::Hidden;
@@ -34,16 +34,20 @@ pub(crate) fn unveil(body: &mut [u8]) {
 
 /// Veils whatever comes through the connection that it is chained to.
 #[derive(Debug)]
-pub(crate) struct Veil(Hidden);
+pub(crate) struct Veil {
+    hidden: Hidden,
+    /// Whether connections go through a proxy.
+    is_proxied: bool,
+}
 
 impl Veil {
-    pub(crate) fn new(hidden: Hidden) -> Self {
-        Self(hidden)
+    pub(crate) fn new(hidden: Hidden, is_proxied: bool) -> Self {
+        Self { hidden, is_proxied }
     }
 }
 
 impl<In: Transport> Connector<In> for Veil {
-    type Out = Veiled<In>;
+    type Out = Either<In, Veiled<In>>;
 
     fn connect(
         &self,
@@ -51,15 +55,19 @@ impl<In: Transport> Connector<In> for Veil {
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, Error> {
         let config = details.config;
-        Ok(chained.map(|inner| Veiled {
-            inner,
-            buffers: LazyBuffers::new(
+        // ureq makes the connection to a proxy by the same connectors, with settings that have none.
+        // What comes through it is TLS, which must stay as it is, and gets a veil of its own.
+        let is_to_proxy = self.is_proxied && config.proxy().is_none();
+        Ok(chained.map(|inner| {
+            if is_to_proxy {
+                return Either::A(inner);
+            }
+            let buffers = LazyBuffers::new(
                 config.input_buffer_size().max(1),
                 config.output_buffer_size().max(1),
-            ),
-            place: Place::head(),
-            hidden: self.0.clone(),
-            in_head: true,
+            );
+            let hidden = self.hidden.clone();
+            Either::B(Veiled { inner, buffers, place: Place::head(), hidden, in_head: true })
         }))
     }
 }

@@ -14,6 +14,8 @@
 
 #[path = "secrets/canary.rs"]
 mod canary;
+#[path = "secrets/run.rs"]
+mod run;
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;

@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::code::Code;
 use crate::credentials::{Principal, Secret};
@@ -301,11 +301,34 @@ fn needles(session_id: &Secret) -> Vec<Needle> {
     spellings(session_id).iter().filter_map(needle).collect()
 }
 
+/// How many bytes any spelling makes of one, at most: six, as of a control character in JSON.
+const LONGEST_SPELLING: usize = 6;
+
 /// One way in which a secret may be spelled in a text.
 #[derive(PartialEq, Eq)]
 struct Spelling(Zeroizing<String>);
 
 impl Spelling {
+    /// Written into one buffer that is large enough: growing would leave parts behind, unwiped.
+    fn written<P>(secret: &str, parts: impl IntoIterator<Item = P>) -> Self
+    where
+        String: Extend<P>,
+    {
+        let mut text = Zeroizing::new(String::with_capacity(LONGEST_SPELLING * secret.len()));
+        text.extend(parts);
+        Self(text)
+    }
+
+    /// Escaped as JSON has it, without the quotes around it.
+    fn json(secret: &str) -> Self {
+        let mut json = Zeroizing::new(Vec::with_capacity(LONGEST_SPELLING * secret.len() + 2));
+        if serde_json::to_writer(&mut *json, secret).is_err() {
+            json.clear();
+        }
+        let text = std::str::from_utf8(&json).unwrap_or_default();
+        Self::written(secret, [text.trim_matches('"')])
+    }
+
     fn places<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
         let fits = self.0.len() <= text.len();
         let found = fits.then(|| text.match_indices(self.0.as_str())).into_iter().flatten();
@@ -321,21 +344,17 @@ fn spellings(secret: &Secret) -> Vec<Spelling> {
         // It is spelled in the same way everywhere.
         return vec![Spelling(Zeroizing::new(secret.to_owned()))];
     }
-    let mut json = serde_json::to_string(secret).unwrap_or_default();
-    let escaped = json.trim_matches('"').to_owned();
-    json.zeroize();
-    let percent = utf8_percent_encode(secret, UNRESERVED).to_string();
+    let percent = Spelling::written(secret, utf8_percent_encode(secret, UNRESERVED));
     let mut found: Vec<Spelling> = Vec::new();
-    for text in [
-        secret.to_owned(),
-        form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
-        lower_hex(&percent),
+    for spelling in [
+        Spelling::written(secret, [secret]),
+        Spelling::written(secret, form_urlencoded::byte_serialize(secret.as_bytes())),
+        Spelling::written(secret, lower_hex(&percent.0)),
         percent,
-        escaped,
-        secret.escape_debug().to_string(),
-        secret.chars().filter(|c| !c.is_control()).collect(),
+        Spelling::json(secret),
+        Spelling::written(secret, secret.escape_debug()),
+        Spelling::written(secret, secret.chars().filter(|c| !c.is_control())),
     ] {
-        let spelling = Spelling(Zeroizing::new(text));
         if !spelling.0.is_empty() && !found.contains(&spelling) {
             found.push(spelling);
         }
@@ -347,14 +366,14 @@ fn spellings(secret: &Secret) -> Vec<Spelling> {
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The same encoding with small letters in its escapes.
-fn lower_hex(percent: &str) -> String {
+fn lower_hex(percent: &str) -> impl Iterator<Item = char> {
     let mut of_escape = 0;
-    let lower = |c: char| {
+    let lower = move |c: char| {
         let inside = of_escape > 0;
         of_escape = if c == '%' { 2 } else { of_escape - i32::from(inside) };
         if inside { c.to_ascii_lowercase() } else { c }
     };
-    percent.chars().map(lower).collect()
+    percent.chars().map(lower)
 }
 
 /// Marks that reorder what a terminal shows.

@@ -1,6 +1,19 @@
 //! Both adapters answer to a script instead of a network, for tests of programs that use them.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on ends, and says what it covered"
+)]
+
+#[path = "scripted/bill.rs"]
+mod bill;
+#[path = "scripted/chance.rs"]
+mod chance;
+#[path = "scripted/schedules.rs"]
+mod schedules;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

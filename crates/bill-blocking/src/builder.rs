@@ -10,7 +10,7 @@ use bill_session_core::{
     Account, Credentials, CredentialsWarning, Environment, KeyLimits, Lifetime, Renewal, Retry,
     Settings, SignInWith,
 };
-use bill_session_host::{Clock, SystemClock, seed};
+use bill_session_host::{Clock, SystemClock};
 #[cfg(feature = "test-util")]
 use bytes::Bytes;
 #[cfg(feature = "test-util")]
@@ -23,6 +23,7 @@ use crate::group::Group;
 use crate::http::Http;
 #[cfg(feature = "test-util")]
 use crate::scripted::Script;
+use crate::sync::seed;
 use crate::transport::Transport;
 
 /// Settings of a [`Client`]; the defaults are BILL's limits, and none of them is infinite.

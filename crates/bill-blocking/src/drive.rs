@@ -3,21 +3,24 @@
 //! It decides nothing. What happens next is the core's word; this file only knows how to lock,
 //! send and park.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::{self, Thread};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bill_session_core::{
     Account, Call, CallId, Error, Finished, Heard, InFlight, Outcome, Session, SignIn, SignInEnded,
     SignInId, Step, TransportError, Wake,
 };
-use bill_session_host::{Alarm, lock};
+use bill_session_host::Alarm;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::content::Content;
 use crate::group::{Common, Group, Hold};
+use crate::sync::{Mutex, MutexGuard, Thread, lock, thread, upgrade};
+
+#[cfg(all(test, shuttle))]
+mod schedules;
 
 /// The session of one organisation, and what it takes to use it.
 pub(crate) struct Shared {
@@ -38,7 +41,7 @@ impl Shared {
     /// What its clients hold: the same for all that there are at a time.
     pub(crate) fn held_by_clients(self: &Arc<Self>, group: &Arc<Group>) -> Arc<Hold> {
         let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(held) = hold.upgrade() {
+        if let Some(held) = upgrade(&hold) {
             return held;
         }
         let held = Hold::new(Arc::clone(self), Arc::clone(group));
@@ -74,7 +77,7 @@ impl Shared {
     /// What has become of the credentials concerns other organisations that wait to use them.
     fn tell_others(&self) {
         if self.account.take_awaited()
-            && let Some(group) = self.common.group.upgrade()
+            && let Some(group) = upgrade(&self.common.group)
         {
             group.ring();
         }
@@ -87,7 +90,7 @@ impl Shared {
     }
 
     fn renewal_looks_again(&self) {
-        let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let hold = upgrade(&self.hold.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(hold) = hold {
             hold.look_again();
         }

@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
-use std::thread;
 
 use bill_session_core::{Event, Listener};
 
 use crate::group::Hold;
+use crate::sync::{thread, upgrade};
 
 /// What happens to a session from now on: an iterator that waits for the next event, and ends when
 /// no client of the organisation is left.
@@ -28,7 +28,7 @@ impl Events {
 
     /// The next event, if it has happened already.
     pub fn try_next(&mut self) -> Option<Event> {
-        self.hold.upgrade()?.shared.lock().try_hear(&mut self.listener)
+        upgrade(&self.hold)?.shared.lock().try_hear(&mut self.listener)
     }
 }
 
@@ -37,7 +37,7 @@ impl Iterator for Events {
 
     fn next(&mut self) -> Option<Event> {
         loop {
-            let hold = self.hold.upgrade()?;
+            let hold = upgrade(&self.hold)?;
             let (heard, spent) = hold.shared.lock().hear(&mut self.listener, thread::current);
             drop(spent);
             // Held while this waits, it would keep alive what this waits for the end of.
@@ -52,7 +52,7 @@ impl Iterator for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        if let Some(hold) = self.hold.upgrade() {
+        if let Some(hold) = upgrade(&self.hold) {
             let spent = hold.shared.lock().deafen(&self.listener);
             drop(spent);
         }

@@ -71,6 +71,7 @@ mod pages;
 mod renewal;
 #[cfg(feature = "test-util")]
 mod scripted;
+mod sync;
 mod transport;
 mod upload;
 mod veil;

@@ -1,8 +1,7 @@
 //! The thread that renews an idle session, for clients that ask for one.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
-use std::thread;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use bill_session_core::{Call, Error, Finished, Renewal};
@@ -10,6 +9,7 @@ use serde::de::IgnoredAny;
 
 use crate::drive::run;
 use crate::group::Hold;
+use crate::sync::{AtomicBool, Condvar, Mutex, thread, upgrade};
 
 /// Whether there is a renewal thread, and how to rouse it.
 pub(crate) struct Renewer {
@@ -46,7 +46,7 @@ impl Renewer {
 
 /// Renews whenever the session says so, until nobody holds a client any more.
 fn renew(hold: &Weak<Hold>, bell: &Bell, _alive: &Alive) {
-    while let Some(shared) = hold.upgrade().map(|hold| Arc::clone(&hold.shared)) {
+    while let Some(shared) = upgrade(hold).map(|hold| Arc::clone(&hold.shared)) {
         let now = shared.now();
         let (nap, renewal) = {
             let session = shared.lock();

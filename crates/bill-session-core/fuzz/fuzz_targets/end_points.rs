@@ -1,0 +1,6 @@
+#![no_main]
+
+use bill_session_core::fuzzing;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| fuzzing::end_points(data, std::time::Instant::now()));

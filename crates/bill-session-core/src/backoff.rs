@@ -45,6 +45,12 @@ pub(crate) fn spread(number: u64) -> u64 {
 pub(crate) struct Jitter(u64);
 
 impl Jitter {
+    /// All that decides what is drawn next.
+    #[cfg(feature = "model")]
+    pub(crate) fn drawn(&self) -> u64 {
+        self.0
+    }
+
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }

@@ -705,3 +705,7 @@ pub enum Step {
     /// The call ends without an answer; it was not sent, or not sent again.
     Refuse(Error),
 }
+
+#[cfg(feature = "model")]
+#[path = "model/call.rs"]
+mod model;

@@ -219,3 +219,7 @@ impl Current {
         }
     }
 }
+
+#[cfg(feature = "model")]
+#[path = "model/identity.rs"]
+mod model;

@@ -89,6 +89,9 @@ mod environment;
 mod error;
 mod events;
 mod exchange;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod held;
 mod identity;
 mod lease;
@@ -97,6 +100,9 @@ mod limits;
 mod line;
 mod list;
 mod mfa;
+#[cfg(feature = "model")]
+#[doc(hidden)]
+pub mod model;
 mod organizations;
 mod pump;
 mod renewal;

@@ -324,3 +324,7 @@ impl Slow {
 fn left(until: Option<Instant>, now: Instant) -> Option<Duration> {
     until.filter(|until| now < *until).map(|until| until.saturating_duration_since(now))
 }
+
+#[cfg(feature = "model")]
+#[path = "model/limits.rs"]
+mod model;

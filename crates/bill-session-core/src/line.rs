@@ -583,3 +583,7 @@ impl<W> IntoIterator for Wake<W> {
         self.0.map(|tokens| tokens.woken).into_iter().flatten()
     }
 }
+
+#[cfg(feature = "model")]
+#[path = "model/line.rs"]
+mod model;

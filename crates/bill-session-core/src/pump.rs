@@ -652,3 +652,7 @@ impl<W> Session<W> {
         }
     }
 }
+
+#[cfg(feature = "model")]
+#[path = "model/pump.rs"]
+mod model;

@@ -214,3 +214,7 @@ impl Ended {
         passes.then_some(Self { end: End::Lost, retry_after: None, of_the_whole: true })
     }
 }
+
+#[cfg(feature = "model")]
+#[path = "model/replay.rs"]
+mod model;

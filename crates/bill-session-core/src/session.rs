@@ -612,3 +612,7 @@ pub enum Phase {
         cause: Arc<Cause>,
     },
 }
+
+#[cfg(feature = "model")]
+#[path = "model/session.rs"]
+mod model;

@@ -41,6 +41,11 @@ pub(crate) struct SignInParts {
 }
 
 impl SignIn {
+    #[cfg(feature = "model")]
+    pub(crate) fn parts(&self) -> &SignInParts {
+        &self.0
+    }
+
     pub(crate) fn new(parts: SignInParts) -> Self {
         Self(Box::new(parts))
     }

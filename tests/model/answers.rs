@@ -36,23 +36,22 @@ pub fn principal(version: usize, token: bool) -> Principal {
     principal.expect("a good principal")
 }
 
-/// The accounts of the organisations, which share a principal and a key.
-pub fn accounts(setup: &Setup, now: Instant) -> Vec<Arc<Account>> {
+/// The account of the first organisation.
+pub fn first_account(setup: &Setup, now: Instant) -> Arc<Account> {
     let credentials = Credentials::new(
         principal(0, setup.token),
         org_id(0),
         DevKey::new("canary-key").expect("a good key"),
     );
     let key = Arc::new(KeyLimits::with(setup.limits.sign_ins, setup.limits.calls, now));
-    let first = Account::new(Environment::Stage, credentials, key).sign_in_with(if setup.v3 {
-        SignInWith::V3
-    } else {
-        SignInWith::V2
-    });
-    let others = (1..setup.organizations)
-        .map(|other| first.for_organization(org_id(other)).expect("an account of an organisation"))
-        .collect::<Vec<_>>();
-    std::iter::once(first).chain(others).map(Arc::new).collect()
+    let api = if setup.v3 { SignInWith::V3 } else { SignInWith::V2 };
+    Arc::new(Account::new(Environment::Stage, credentials, key).sign_in_with(api))
+}
+
+/// The account of another organisation, which shares principal and key with the first.
+pub fn another_account(first: &Account, organization: usize) -> Arc<Account> {
+    let account = first.for_organization(org_id(organization));
+    Arc::new(account.expect("an account of an organisation"))
 }
 
 pub fn call(account: &Account, operation: Operation) -> Call {
@@ -88,7 +87,7 @@ pub fn device(device: usize) -> RememberedDevice {
     RememberedDevice::new(device_id(device), DEVICE).expect("a good device")
 }
 
-/// The id of the session that the nth sign-in of an organisation brings.
+/// The id of the session that is named after the nth sign-in of an organisation.
 pub fn session_id(organization: usize, sign_in: usize) -> String {
     format!("canary-session-{organization}-{sign_in}-end")
 }
@@ -165,14 +164,15 @@ pub fn to_call(
     answer(reply, v3, &data, secret)
 }
 
-/// The answer to an organisation's nth sign-in, made with credentials of `version`.
+/// The answer to an organisation's sign-in, made with credentials of `version`, which brings the
+/// session that is named after its nth.
 pub fn to_sign_in(
     reply: Reply,
     v3: bool,
-    (organization, sign_in): (usize, usize),
+    (organization, brought): (usize, usize),
     version: usize,
 ) -> Result<Response<Bytes>, TransportError> {
-    let session_id = session_id(organization, sign_in);
+    let session_id = session_id(organization, brought);
     let org_id = org_id(organization);
     let mut data = match v3 {
         true => json!({
@@ -206,7 +206,7 @@ fn answer(
     };
     let done = if v3 { data.to_string() } else { envelope().to_string() };
     Ok(match reply {
-        Reply::Done | Reply::Trusted(_) => Response::new(Bytes::from(done)),
+        Reply::Done | Reply::Trusted(_) | Reply::Again => Response::new(Bytes::from(done)),
         Reply::Code(code, after) => with_retry_after(refusal(code, v3, secret), after),
         Reply::HourSpent(left) => {
             let mut answer = refusal(1144, v3, secret);

@@ -30,13 +30,14 @@ pub enum Task {
     Lease(Duration),
     Renewal,
     KeepAlive,
-    Logout,
+    /// Of the session that this sign-in brought.
+    Logout(usize),
 }
 
 impl Task {
     /// Whether it needs a session, with a slot or without.
     pub fn needs_session(self) -> bool {
-        !matches!(self, Self::ListOrgs | Self::Logout)
+        !matches!(self, Self::ListOrgs | Self::Logout(_))
     }
 
     /// Whether it needs a session and a slot.
@@ -56,7 +57,7 @@ impl Task {
 
     /// Whether it is a caller's use of the session or of the credentials.
     pub fn is_use(self) -> bool {
-        !self.is_explicit() && !matches!(self, Self::Lease(_) | Self::Logout)
+        !self.is_explicit() && !matches!(self, Self::Lease(_) | Self::Logout(_))
     }
 
     /// Whether nobody minds if it is done twice.
@@ -81,7 +82,7 @@ impl Task {
 
     pub fn purpose(self) -> Purpose {
         match self {
-            Self::Logout => Purpose::Logout,
+            Self::Logout(_) => Purpose::Logout,
             Self::KeepAlive => Purpose::KeepAlive,
             Self::ListOrgs => Purpose::ListOrgs,
             _ => Purpose::Call,
@@ -127,6 +128,8 @@ pub struct Caller {
     pub woken: Option<Stamp>,
     /// What there was to be had then.
     pub woken_amid: Circumstances,
+    /// Whether the session had five minutes left then.
+    pub woken_with_time: bool,
     pub told: Option<Told>,
     /// It backs off, at least and at most until then.
     pub not_before: (Duration, Duration),
@@ -137,6 +140,8 @@ pub struct Caller {
     /// The sign-in that it began.
     pub began: Option<usize>,
     pub frozen: bool,
+    /// It went away while it was waiting for an answer that is heard all the same.
+    pub gone: bool,
     /// Steps since the end of the random part.
     pub steps: usize,
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::action::{Operation, Patience, Reply, What};
-use super::check::{Broken, rule};
+use super::check::{Broken, Invariant, rule};
 use super::organization::Organization;
 use super::world::World;
 
@@ -61,11 +61,16 @@ fn nobody_waits_too_long(
 ) -> Result<(), Broken> {
     for who in organization.among(|caller| caller.waits.is_some() && !caller.frozen) {
         let caller = &organization.callers[who];
-        rule(next <= caller.deadline, "every caller of a healthy server ends in time")?;
+        rule(
+            next <= caller.deadline,
+            Invariant::EveryoneEnds,
+            "every caller of a healthy server ends in time",
+        )?;
         // A step a second, and one for every caller that comes or goes.
         let seconds = (organization.now() - start).as_secs() as usize;
         rule(
             caller.steps <= 2 * seconds + 4 * organization.callers.len() + 20,
+            Invariant::EveryoneEnds,
             "every caller of a healthy server ends within a bounded number of steps",
         )?;
     }
@@ -92,13 +97,17 @@ fn everyone_leaves(world: &mut World) -> Result<(), Broken> {
         for who in organization.among(|caller| caller.waits.is_some()) {
             organization.depart(who)?;
         }
-        rule(organization.session.waiting() == 0, "nobody is left in line")?;
+        rule(
+            organization.session.waiting() == 0,
+            Invariant::EveryoneEnds,
+            "nobody is left in line",
+        )?;
     }
     // All back-offs, hourly limits and deadlines are over by then.
     world.shared.pass(Duration::from_secs(2 * 3_600));
     world.replace(false, true)?;
     for organization in &world.organizations {
-        rule(organization.session.in_flight() == 0, "no slot is leaked")?;
+        rule(organization.session.in_flight() == 0, Invariant::SlotsKept, "no slot is leaked")?;
     }
     Ok(())
 }
@@ -115,8 +124,12 @@ fn all_slots_are_usable_again(organization: &mut Organization) -> Result<(), Bro
         organization.answer_sign_in(0, Reply::Done)?;
     }
     organization.attend()?;
-    rule(organization.session.in_flight() == slots, "all slots are usable again")?;
-    rule(organization.session.waiting() == 1, "whoever finds no slot waits")?;
+    rule(
+        organization.session.in_flight() == slots,
+        Invariant::SlotsKept,
+        "all slots are usable again",
+    )?;
+    rule(organization.session.waiting() == 1, Invariant::SlotsKept, "whoever finds no slot waits")?;
     while !organization.in_flight.is_empty() {
         organization.answer(0, Reply::Done)?;
         organization.attend()?;
@@ -124,8 +137,9 @@ fn all_slots_are_usable_again(organization: &mut Organization) -> Result<(), Bro
     let done = organization.history.exchanges.iter().rev().take(slots + 1);
     rule(
         done.filter(|exchange| exchange.reply == Some(Reply::Done)).count() == slots + 1,
+        Invariant::EveryoneEnds,
         "every call of a healthy server is answered",
     )?;
     let left = organization.session.in_flight() + organization.session.waiting();
-    rule(left == 0, "nothing is left over")
+    rule(left == 0, Invariant::SlotsKept, "nothing is left over")
 }

@@ -21,8 +21,9 @@ pub struct SignIn {
     /// It carried what BILL remembers a device by.
     pub with_device: bool,
     pub in_flight: bool,
-    /// It brought a session, wanted or not.
-    pub brought: bool,
+    /// The sign-in after which the session is named that it brought, wanted or not; a server may
+    /// bring the same one twice.
+    pub brought: Option<usize>,
     /// Callers that waited while it was in flight.
     pub waiters: Vec<usize>,
 }
@@ -97,12 +98,13 @@ pub struct History {
 
 impl History {
     pub fn new(organization: usize, setup: &Setup, shared: Rc<Shared>) -> Self {
+        let version = shared.principal().version;
         Self {
             organization,
             shared,
             idle: Duration::from_secs(60 * setup.idle_minutes),
             order: 0,
-            version: 0,
+            version,
             epoch: 0,
             sign_ins: Vec::new(),
             sessions: Vec::new(),
@@ -118,6 +120,16 @@ impl History {
     pub fn stamp(&mut self, at: Duration) -> Stamp {
         self.order += 1;
         Stamp { order: self.order, at }
+    }
+
+    /// The sign-in after which the session of this one is named.
+    pub fn named_after(&self, sign_in: usize) -> usize {
+        self.sign_ins[sign_in].brought.unwrap_or(sign_in)
+    }
+
+    /// The last session that a sign-in brought, by the sign-in that it is named after.
+    pub fn last_brought(&self) -> Option<usize> {
+        self.sign_ins.iter().rev().find_map(|sign_in| sign_in.brought)
     }
 
     /// The sign-in in flight: neither answered nor cancelled, void or overdue.
@@ -150,6 +162,14 @@ impl History {
     pub fn usable(&self, now: Duration, left: Duration) -> Option<&Session> {
         let fresh = |session: &&Session| session.endless || now + left < self.idles_out_at(session);
         self.current().filter(fresh)
+    }
+
+    /// Whether BILL has called the session invalid that this sign-in brought.
+    pub fn is_called_invalid(&self, session: usize) -> bool {
+        let said = |exchange: &Exchange| {
+            exchange.session == Some(session) && exchange.reply.is_some_and(|said| said.is(1109))
+        };
+        self.exchanges.iter().any(said)
     }
 
     /// Exchanges and sign-ins that hold a slot.
@@ -306,7 +326,7 @@ impl History {
             last_beat: now,
             with_device: device.is_some(),
             in_flight: true,
-            brought: false,
+            brought: None,
             waiters: Vec::new(),
         });
         self.sign_ins.len() - 1

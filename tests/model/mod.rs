@@ -10,24 +10,36 @@ mod acts;
 mod answers;
 mod caller;
 mod check;
+mod comings;
 mod coverage;
 mod drain;
+mod draw;
 mod facts;
 mod heard;
 mod history;
+mod kept;
 mod key;
 mod laws;
+mod machine;
 mod order;
 mod organization;
+mod past;
 mod principal;
+mod refusals;
+mod scenes;
 mod shared;
+mod signed_in;
+mod situation;
 mod steps;
+mod verdicts;
+mod waits;
 mod world;
 
-pub use action::{
-    Action, Case, Limits, Operation, Patience, Renewing, Reply, Setup, Time, What, case,
-};
-pub use coverage::Coverage;
+pub use action::{Action, Case, Limits, Operation, Patience, Reply, Setup, Time, What};
+pub use check::{CANARY, shows_a_secret};
+pub use kept::kept;
+pub use machine::{Machine, finish_counting, start_counting};
+pub use past::Surroundings;
 pub use world::World;
 
 /// Lives through a whole case, and tells what was seen in it.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::caller::{Caller, Task};
-use super::check::{Broken, rule};
-use super::coverage::Seen;
+use super::check::{Broken, Invariant, rule};
 use super::facts::Stamp;
 use super::organization::Organization;
+use super::situation::Situation;
 
 /// A slot that is not taken up for so long passes on.
 const ASSIGNED: Duration = Duration::from_millis(250);
@@ -47,11 +47,12 @@ pub fn first_come_first_served(
         let backs_off = caller.not_before.1 > since.at;
         match caller.woken {
             Some(woken) if org.now() >= woken.at + ASSIGNED && !to_sign_in => {
-                org.seen.add(Seen::LAPSED);
+                org.seen.add(Situation::Lapsed);
             }
             Some(_) => {}
             None => rule(
                 backs_off || caller.last_step.order > since.order,
+                Invariant::FirstComeFirstServed,
                 "a caller does not overtake one that came earlier and is being polled",
             )?,
         }
@@ -69,10 +70,19 @@ pub fn whoever_is_to_end_is_woken(org: &Organization) -> Result<(), Broken> {
         if !caller.task.needs_session() {
             continue;
         }
-        rule(caller.epoch == org.history.epoch, "a sign-out wakes everyone")?;
-        rule(caller.told.is_none(), "a failed sign-in wakes everyone who waited for it")?;
+        rule(
+            caller.epoch == org.history.epoch,
+            Invariant::NobodySleepsBeside,
+            "a sign-out wakes everyone",
+        )?;
+        rule(
+            caller.told.is_none(),
+            Invariant::NobodySleepsBeside,
+            "a failed sign-in wakes everyone who waited for it",
+        )?;
         rule(
             refused.is_none_or(|order| order < caller.last_step.order) || org.may_try(who),
+            Invariant::NobodySleepsBeside,
             "a refusal for good wakes everyone",
         )?;
     }
@@ -92,7 +102,11 @@ pub fn nobody_waits_for_what_is_there(org: &mut Organization) -> Result<(), Brok
         org.idle.rounds += 1;
         org.idle.since = org.now();
     }
-    rule(needed <= woken.len() && org.idle.rounds <= woken.len(), sentence)
+    rule(
+        needed <= woken.len() && org.idle.rounds <= woken.len(),
+        Invariant::NobodySleepsBeside,
+        sentence,
+    )
 }
 
 /// For how long something has been idle that only a promise can explain.
@@ -133,6 +147,7 @@ fn what_lies_idle(
                 // An answer that brings a session back to life is noticed within a second.
                 rule(
                     session.is_some_and(|session| session.stored.order < caller.last_step.order),
+                    Invariant::NobodySleepsBeside,
                     "a sign-in wakes everyone who needs a session and no slot",
                 )?;
                 None

@@ -10,13 +10,14 @@ use bill_session_core::{
 };
 
 use super::action::{Renewing, Setup};
-use super::caller::{Caller, Circumstances, Told};
-use super::check::{Broken, rule};
+use super::caller::{Caller, Circumstances, FIVE_MINUTES, Told};
+use super::check::{Broken, Invariant, no_secret_in, rule};
 use super::coverage::Seen;
 use super::facts::Fact;
 use super::history::History;
 use super::order::Idle;
 use super::shared::Shared;
+use super::situation::Situation;
 
 pub struct Organization {
     pub number: usize,
@@ -35,6 +36,8 @@ pub struct Organization {
     /// The credentials are others, and the session has not noticed yet.
     pub unnoticed: bool,
     pub renewals: usize,
+    /// When the last of them began.
+    pub renewed: Option<Duration>,
     pub acts: usize,
     /// The latest instant that the core was told.
     pub told: Duration,
@@ -53,7 +56,7 @@ impl Organization {
         shared: Rc<Shared>,
         origin: Instant,
     ) -> Self {
-        let mut session = Session::new(account, settings(&setup), origin);
+        let mut session = Session::new(account, settings(&setup), origin + shared.now());
         let listener = session.listen();
         Self {
             number,
@@ -70,6 +73,7 @@ impl Organization {
             challenges: Vec::new(),
             unnoticed: false,
             renewals: 0,
+            renewed: None,
             acts: 0,
             told: Duration::ZERO,
             idle: Idle::default(),
@@ -140,12 +144,13 @@ impl Organization {
         if now >= overdue_at {
             self.history.sign_in_is_over(at);
             self.history.log.push(overdue_at, Fact::Overdue);
-            self.seen.add(Seen::OVERDUE);
+            self.seen.add(Situation::Overdue);
             self.tell(Told::Overdue, overdue_at);
         } else if self.setup.heartbeat && now >= silent_at {
             self.history.sign_in_is_over(at);
             self.history.log.push(now, Fact::Cancelled);
-            self.seen.add(Seen::CANCELLED);
+            self.seen.add(Situation::Cancelled);
+            self.seen.add(Situation::BeatMissed);
         }
     }
 
@@ -196,26 +201,34 @@ impl Organization {
             let stamp = self.history.stamp(self.now());
             self.note(|_| format!("wakes {who}"));
             let amid = self.circumstances();
+            let with_time = self.history.usable(self.now(), FIVE_MINUTES).is_some();
             let caller = &mut self.callers[who];
+            self.seen.add_if(caller.frozen && caller.waits.is_some(), Situation::FrozenWoken);
             if caller.waits.is_some() {
                 if caller.woken.is_none() {
                     caller.woken_amid = amid;
+                    caller.woken_with_time = with_time;
                 }
                 self.idle = Idle::default();
                 caller.woken.get_or_insert(stamp);
             }
         }
         while let Some(event) = self.session.try_hear(&mut self.listener) {
-            self.note(|_| format!("tells {event:?}"));
+            let shown = format!("{event:?}");
+            self.note(|_| format!("tells {shown}"));
+            no_secret_in(&shown)?;
             match event {
                 Event::TrustLost => self.trust_lost += 1,
                 Event::SignedIn { why, .. } => rule(
                     why == self.history.why,
+                    Invariant::TruthTold,
                     "whoever listens is told what made a sign-in necessary",
                 )?,
                 Event::Waiting { cause, retry_in }
                     if matches!(*cause, Cause::BudgetSpent | Cause::HourClosed) =>
                 {
+                    let counted = matches!(*cause, Cause::BudgetSpent);
+                    self.seen.add_if(counted, Situation::BudgetSpent);
                     self.notice_a_spent_budget(retry_in)?;
                 }
                 _ => {}
@@ -230,6 +243,7 @@ impl Organization {
         let open_at = self.shared.key().sign_ins_open_at(now);
         rule(
             !wait.is_zero() && open_at.contains(&(now + wait)),
+            Invariant::TruthTold,
             "the hour's sign-ins are called spent when they are",
         )?;
         self.history.log.push(now, Fact::Spent(wait));

@@ -665,3 +665,37 @@ fn sessions_that_are_over_before_they_can_be_used_make_no_storm() {
     }
     assert!(world.sign_ins() < 20, "{} sign-ins", world.sign_ins());
 }
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a test needs a first instant, and then moves it")]
+fn those_who_sleep_in_line_are_woken_when_the_budget_is_found_spent() {
+    let now = Instant::now();
+    let key = KeyLimits::with(1, 20_000, now);
+    let mut world = World::of(account_under(password(), key), settings(|_| ()), now);
+    let call = world.call();
+    let (sign_in, first) = world.begin(call, 0);
+    let others = world.line_up(1, 3);
+    let _failed = world.answer_sign_in(sign_in, Ok(page(503)));
+    let first = world.wait(first, 0);
+    let others: Vec<_> = (1..).zip(others).map(|(token, call)| world.wait(call, token)).collect();
+    world.pass(world.retry_in());
+    world.take_woken();
+    assert!(matches!(world.refused(first), Error::Limited { limit: Limit::SignIns, .. }));
+    assert_eq!(world.take_woken(), [1, 2, 3]);
+    for call in others {
+        assert!(matches!(world.refused(call), Error::Limited { limit: Limit::SignIns, .. }));
+    }
+}
+
+#[test]
+fn a_caller_whose_clock_is_behind_waits_as_of_the_latest_instant() {
+    let mut world = World::new();
+    world.pass(10 * MINUTE);
+    let call = world.call();
+    let (_sign_in, _first) = world.begin(call, 0);
+    let latest = world.now;
+    world.now -= 5 * MINUTE;
+    let call = world.call();
+    let Step::Wait(_, until) = world.step(call, 1) else { panic!("expected to wait") };
+    assert_eq!(until, latest + SECOND);
+}

@@ -56,6 +56,18 @@ fn the_timer_restarts_when_the_call_was_sent_not_when_it_was_answered() {
 }
 
 #[test]
+fn the_timer_restarts_when_the_call_was_sent_however_soon_it_was_answered() {
+    let mut world = World::signed_in();
+    let call = world.call();
+    let in_flight = world.send(call);
+    // Nothing lapses in so short a time, so that the answer is settled on the shortest path.
+    world.pass(Duration::from_millis(200));
+    assert!(matches!(world.answer(in_flight, Ok(done())), Outcome::Done(_)));
+    world.pass(34 * MINUTE - Duration::from_millis(200));
+    assert_eq!(world.would(), "sign in");
+}
+
+#[test]
 fn a_refusal_in_bills_own_form_restarts_the_timer() {
     for code in ["BDC_1121", "BDC_1361", "BDC_9999"] {
         let mut world = World::signed_in();

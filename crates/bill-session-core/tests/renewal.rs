@@ -8,9 +8,12 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bill_session_core::{Call, Error, Lifetime, Renewal, Repeatable, SignInEnded, Step, Verdict};
+use bill_session_core::{
+    Call, Error, Lifetime, OrgId, Renewal, Repeatable, SignInEnded, Step, Verdict,
+};
 use support::{World, account, done, field_names, refusal, settings, silence, token};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -244,6 +247,22 @@ fn a_renewal_stops_after_a_permanent_failure_until_the_credentials_are_replaced(
     world.replace(support::password());
     world.sign_in();
     assert!(world.session.renew_at().is_some());
+}
+
+#[test]
+fn a_session_is_not_renewed_once_another_organisation_was_refused_for_good() {
+    for renewal in [Renewal::Ahead, Renewal::KeepAlive] {
+        let mut world = renewing(renewal);
+        let org = OrgId::new("00800000000000000002").unwrap();
+        let account = world.session.account().for_organization(org).unwrap();
+        let mut other = World::of(Arc::new(account), settings(|_| ()), world.now);
+        assert!(world.session.renew_at().is_some());
+        let call = other.call();
+        let call = other.sign_in_answered(call, Ok(refusal("BDC_1101")));
+        let _told = other.no_session(call);
+        assert_eq!(world.session.renew_at(), None);
+        assert_eq!(world.would(), "be sent", "the session lives as long as it is used");
+    }
 }
 
 #[test]

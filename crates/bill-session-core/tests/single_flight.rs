@@ -68,6 +68,23 @@ fn those_who_need_a_session_and_no_slot_are_all_woken_by_a_success() {
 }
 
 #[test]
+fn those_who_need_no_slot_are_woken_by_a_success_though_others_are_given_all_the_slots() {
+    let mut world = World::new();
+    let call = world.call();
+    let (sign_in, first) = world.begin(call, 0);
+    let calls = world.line_up(1, 2);
+    let leases = [3, 4].map(|token| world.wait(Call::lease(Duration::ZERO), token));
+    let _stored = world.welcome(sign_in);
+    let mut woken = world.take_woken();
+    woken.sort_unstable();
+    assert_eq!(woken, [0, 1, 2, 3, 4]);
+    for lease in leases {
+        assert!(matches!(world.step(lease, 5), Step::Ready(_)));
+    }
+    drop((first, calls));
+}
+
+#[test]
 fn a_failure_is_shared_by_everyone_who_waited_for_it() {
     let mut world = World::new();
     let call = world.call();

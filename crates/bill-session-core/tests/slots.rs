@@ -641,3 +641,32 @@ fn a_sign_in_answered_while_its_caller_waits_serves_it_at_its_next_step() {
     assert_eq!(wake.into_iter().collect::<Vec<_>>(), [0]);
     let _in_flight = world.send(call);
 }
+
+#[test]
+fn one_slot_is_assigned_while_a_sign_in_is_needed_and_the_others_stay_free() {
+    let mut world = World::signed_in();
+    let logout = world.sign_out().unwrap();
+    let call = world.call();
+    let (sign_in, _first) = world.begin(call, 0);
+    let _others = world.line_up(1, 2);
+    world.cancel_sign_in(sign_in.id());
+    // One of the three is to sign in, and has a slot for that; the logout takes another.
+    let in_flight = world.send(logout);
+    assert_eq!(world.session.in_flight(), 1);
+    world.finish(in_flight);
+}
+
+#[test]
+fn a_newcomer_does_not_overtake_a_call_whose_back_off_is_over() {
+    let mut world = one_slot();
+    let flying = world.send_many(1).remove(0);
+    let call = world.again(flying, with_header(refusal("BDC_1322"), "retry-after", "1"));
+    let call = world.wait(call, 0);
+    // Whoever comes before its time is served, and nothing lapses between that and the newcomer.
+    world.pass(Duration::from_millis(900));
+    world.use_session();
+    world.pass(Duration::from_millis(100));
+    assert_eq!(world.would(), "wait");
+    assert_eq!(world.take_woken(), [0]);
+    let _sent = world.send(call);
+}

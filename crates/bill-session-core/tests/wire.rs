@@ -9,6 +9,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bill_session_core::{
@@ -17,7 +18,8 @@ use bill_session_core::{
 };
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use support::{
     ORG, World, body, done, field, field_names, page, refusal, refusal_with, settings,
@@ -923,4 +925,39 @@ fn a_session_that_nobody_signed_in_has_no_api() {
     let world = World::new();
     let session: &Session<usize> = &world.session;
     assert_eq!((session.api(), session.user_id(), session.not_followed()), (None, None, None));
+}
+
+/// How often [`Counted`] was read.
+static READ: AtomicUsize = AtomicUsize::new(0);
+
+/// Any data at all, which counts how often it is read.
+struct Counted;
+
+impl<'de> Deserialize<'de> for Counted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        READ.fetch_add(1, Ordering::Relaxed);
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+#[test]
+fn an_answer_is_parsed_once_for_its_verdict_and_its_data() {
+    let mut v2 = World::signed_in();
+    let mut v3 = World::v3_signed_in();
+    let list = v3.vendors();
+    let (one, other) = (v2.call(), v2.call());
+    for (call, is_v3, text) in [
+        (one, false, r#"{"response_status":0,"response_data":[{"id":"1"}]}"#),
+        (other, false, r#"{"response_data":[{"id":"1"}],"response_status":0}"#),
+        (list, true, r#"{"results":[{"id":"1"}]}"#),
+    ] {
+        let world = if is_v3 { &mut v3 } else { &mut v2 };
+        let before = READ.load(Ordering::Relaxed);
+        let in_flight = world.send(call);
+        let heard = in_flight.read::<Counted>(Ok(body(text)));
+        let (outcome, wake) = heard.settle(&mut world.session, world.now);
+        world.heed(wake);
+        assert!(matches!(outcome, Outcome::Done(Counted)));
+        assert_eq!(READ.load(Ordering::Relaxed) - before, 1, "{text}");
+    }
 }

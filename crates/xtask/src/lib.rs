@@ -2,4 +2,5 @@
 //! tools of the machine the tests use.
 
 pub mod code;
+pub mod mutations;
 pub mod tools;

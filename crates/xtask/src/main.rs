@@ -2,6 +2,10 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its terminal")]
 
+mod mutants;
+mod mutate;
+mod schedules;
+
 use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
@@ -18,6 +22,18 @@ Commands:
   test [args]  run every test: by cargo-nextest where it is installed, after the doctests, else by
                cargo test; args are passed on, and nextest then runs without the doctests
   ci           what CI runs: fmt, clippy, rustdoc, the three crates alone, then test
+  schedules    run the blocking adapter under 100,000 schedules of its threads by chance, and as many
+               that put each thread off in turn; BILL_SCHEDULES is another number, and
+               BILL_SCHEDULES_SEED the seed
+  mutations [filter]
+               put each bug of tests/mutations.toml (or those with the filter in their name) into a
+               copy of the workspace, and demand that the assertion of its test fails
+  mutants [package]
+               try the mutants that cargo-mutants makes of a package (the core), in parts that are
+               kept, so that it can be stopped and goes on later
+  mutants --changed
+               try those of what has changed since the commit that tests/mutants.toml names, for at
+               most a quarter of an hour
   loc          count the code lines of the core and of both adapters
   help         print this text
 
@@ -52,9 +68,17 @@ fn run(command: Option<OsString>, args: &[OsString]) -> Result<(), Box<dyn Error
     match (command.to_str(), args) {
         (Some("test"), args) => test(args)?,
         (Some("ci"), []) => ci()?,
+        (Some("schedules"), []) => schedules::schedules(schedules::SCHEDULES)?,
+        (Some("mutations"), []) => mutate::mutations(None)?,
+        (Some("mutations"), [filter]) => mutate::mutations(Some(&filter.to_string_lossy()))?,
+        (Some("mutants"), []) => mutants::whole(&root(), CORE)?,
+        (Some("mutants"), [arg]) if arg == "--changed" => mutants::changed(&root())?,
+        (Some("mutants"), [package]) if mutants::is_known(package) => {
+            mutants::whole(&root(), &package.to_string_lossy())?;
+        }
         (Some("loc"), []) => loc()?,
         (Some("help" | "--help" | "-h"), []) => println!("{HELP}"),
-        (Some(name @ ("ci" | "loc" | "help" | "--help" | "-h")), [first, ..]) => {
+        (Some(name @ ("ci" | "schedules" | "loc" | "help" | "--help" | "-h")), [first, ..]) => {
             let first = first.display();
             return Err(Failure(format!("`{name}` takes no arguments, such as `{first}`")).into());
         }
@@ -78,6 +102,7 @@ fn ci() -> Result<(), Failure> {
     for package in ALONE {
         stage(&format!("{package} alone"), || cargo(&["test", "--package", package]).run())?;
     }
+    stage("schedules", || schedules::schedules(schedules::IN_CI))?;
     println!("== all but the tests of the workspace: {:.1} s", start.elapsed().as_secs_f64());
     test(&[])
 }

@@ -1,4 +1,9 @@
 //! Every history within bounds, on the session machine that ships: explored by `stateright`.
+//!
+//! A state is the list of actions that leads to it: each step rebuilds the real sessions from the
+//! start, since they hold secrets and tickets that nobody may copy, and the print of what has come
+//! of them tells states apart. From every state a healthy server is tried to the end.
+#![expect(clippy::print_stdout, reason = "the figures are for whoever reads the run")]
 
 #[path = "exhaustive/mod.rs"]
 mod histories;

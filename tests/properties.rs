@@ -177,8 +177,9 @@ fn a_slot_that_was_assigned_before_the_session_had_five_minutes_again_is_taken_u
     let upload = Action::Begin(What::Upload { once: true }, Patience(Some(7_200)));
     let one = Setup { slots: 1, limits: Limits { sign_ins: 1, calls: 20_000 }, ..SETUP };
     let late = [CALL, Action::Welcome, Action::Answer(0, Reply::Done), minutes(30), CALL];
-    let waits = [upload, CALL, Action::Leave(0), Action::Answer(0, Reply::Done)];
-    holds(one, &[&late[..], &waits, &[Action::AttendAll]].concat());
+    let waits = [upload, CALL, Action::Leave(0), Action::Attend(0)];
+    let alive = [Action::Answer(0, Reply::Done), Action::AttendAll];
+    holds(one, &[&late[..], &waits, &alive].concat());
 }
 
 // Two organisations of one principal.

@@ -1,5 +1,6 @@
 //! All histories within bounds.
 #![allow(unreachable_pub, reason = "one test file uses all of this")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "the values of the model are right")]
 
 mod action;
 mod bill;

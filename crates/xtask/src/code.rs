@@ -243,12 +243,19 @@ fn is_test(attribute: &Group) -> bool {
     cfg == "cfg" && needs_test(predicate.stream())
 }
 
+/// Features of the core that bring nothing but what tests are made with.
+const OWN_FEATURES: [&str; 2] = ["\"fuzzing\"", "\"model\""];
+
 /// Whether a predicate, or each of several joined by `all`, demands `test`.
 fn needs_test(predicate: TokenStream) -> bool {
     let trees: Vec<_> = predicate.into_iter().collect();
     trees.split(|tree| matches!(tree, TokenTree::Punct(p) if p.as_char() == ',')).any(|one| {
         match one {
             [TokenTree::Ident(word)] => word == "test",
+            // Modules for this repository's own tools, which no program builds.
+            [TokenTree::Ident(word), TokenTree::Punct(_), TokenTree::Literal(feature)] => {
+                word == "feature" && OWN_FEATURES.contains(&feature.to_string().as_str())
+            }
             [TokenTree::Ident(word), TokenTree::Group(of)] => {
                 word == "all" && needs_test(of.stream())
             }

@@ -312,15 +312,8 @@ pub static EVERYTHING_FOR_THREE: Setup = Setup {
 pub static CHANGES_FOR_THREE: Setup = Setup {
     name: "three callers, sign-outs and replacements",
     hazards: &[(SignOut, 1), (Replace, 1), (Freeze, 1), (SignIn(Reply::Trouble), 1)],
-    most: 3,
+    most: 2,
     ticks: &[Tick::Next, OVERDUE],
-    most_ticks: 2,
+    most_ticks: 1,
     ..SETUP
-};
-
-pub static CHANGES_FOR_THREE_IN_TWO: Setup = Setup {
-    name: "two organisations with three callers, sign-outs and replacements",
-    callers: &[(0, Kind::Read), (1, Kind::Read), (1, Kind::Read)],
-    hazards: &[(SignIn(Reply::Refused), 1), (FreezeSignIn, 1), (Abandon, 1), (Replace, 1)],
-    ..CHANGES_IN_TWO
 };

@@ -23,9 +23,9 @@ const PAUSES: u32 = 256;
 /// Locks what is held for some tens of nanoseconds at a time, poisoned or not.
 ///
 /// To be put to sleep and woken again takes far longer than any holder needs, so a thread
-/// lets others run and tries again a few times before that, a microsecond or some apart. To try again
-/// at once does worse: the lock, and all that it guards, then goes from core to core after each of
-/// its uses, which takes longer than the uses themselves.
+/// lets others run and tries again a few times before that, some microseconds apart. To try again at
+/// once does worse: the lock, and all that it guards, then goes from core to core after each of its
+/// uses, which takes longer than the uses themselves (docs/performance.md has the figures).
 ///
 /// A panic of another holder is nothing to the next: use it where nothing is left half done by one.
 ///

@@ -28,9 +28,8 @@ Commands:
   mutations [filter]
                put each bug of tests/mutations.toml (or those with the filter in their name) into a
                copy of the workspace, and demand that the assertion of its test fails
-  mutants [package]
-               try the mutants that cargo-mutants makes of a package (the core), in parts that are
-               kept, so that it can be stopped and goes on later
+  mutants      try the mutants that cargo-mutants makes of the core, in parts that are kept, so that
+               it can be stopped and goes on later
   mutants --changed
                try those of what has changed since the commit that tests/mutants.toml names, for at
                most a quarter of an hour
@@ -73,9 +72,6 @@ fn run(command: Option<OsString>, args: &[OsString]) -> Result<(), Box<dyn Error
         (Some("mutations"), [filter]) => mutate::mutations(Some(&filter.to_string_lossy()))?,
         (Some("mutants"), []) => mutants::whole(&root(), CORE)?,
         (Some("mutants"), [arg]) if arg == "--changed" => mutants::changed(&root())?,
-        (Some("mutants"), [package]) if mutants::is_known(package) => {
-            mutants::whole(&root(), &package.to_string_lossy())?;
-        }
         (Some("loc"), []) => loc()?,
         (Some("help" | "--help" | "-h"), []) => println!("{HELP}"),
         (Some(name @ ("ci" | "schedules" | "loc" | "help" | "--help" | "-h")), [first, ..]) => {

@@ -1,11 +1,10 @@
-//! `cargo xtask mutants`: cargo-mutants over a whole package, or over what has changed in it.
+//! `cargo xtask mutants`: cargo-mutants over the whole core, or over what has changed in it.
 //!
-//! A whole package takes hours, so it runs in parts, each of which is kept: whoever stops it goes on
+//! All of it takes hours, so it runs in parts, each of which is kept: whoever stops it goes on
 //! later where it stopped. It works on a copy; the sources here are never altered.
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,8 +14,7 @@ use serde::Deserialize;
 
 use xtask::mutations::copy::Copy;
 
-/// The packages whose mutants are counted.
-const PACKAGES: [&str; 3] = ["bill-session-core", "bill-async", "bill-blocking"];
+use crate::cargo;
 
 /// How many mutants are tried at a time, before what became of them is kept.
 const PART: usize = 24;
@@ -138,7 +136,11 @@ impl Outcomes {
 /// Every mutant of a package, but those that an earlier run of the same commit has tried.
 pub(crate) fn whole(root: &Path, package: &str) -> Result<(), Box<dyn Error>> {
     let record = Record::read(root)?;
-    let commit = output(Command::new("git").args(["rev-parse", "--short", "HEAD"]), root)?;
+    let folder = format!("crates/{package}");
+    if !output(Command::new("git"), &["status", "--porcelain", "--", &folder], root)?.is_empty() {
+        return Err(format!("{folder} has changes: what is counted has to be a commit's").into());
+    }
+    let commit = output(Command::new("git"), &["rev-parse", "--short", "HEAD"], root)?;
     let of = format!("{package}-{}", commit.trim());
     Run::prepare(root, &of, package, None)?.until(None)?.report(package, &record)
 }
@@ -147,6 +149,9 @@ pub(crate) fn whole(root: &Path, package: &str) -> Result<(), Box<dyn Error>> {
 pub(crate) fn changed(root: &Path) -> Result<(), Box<dyn Error>> {
     let record = Record::read(root)?;
     let end = Instant::now() + LIMIT;
+    if record.counts.is_empty() {
+        println!("== no mutants are counted yet, so there is nothing to compare with");
+    }
     for (package, counts) in &record.counts {
         let Counts { commit, caught, excused, unviable, left } = counts;
         println!(
@@ -155,11 +160,11 @@ pub(crate) fn changed(root: &Path) -> Result<(), Box<dyn Error>> {
         );
         let sources = format!("crates/{package}/src");
         let known = format!("{commit}^{{commit}}");
-        if output(Command::new("git").args(["cat-file", "-e", &known]), root).is_err() {
+        if output(Command::new("git"), &["cat-file", "-e", &known], root).is_err() {
             println!("== {package}: commit {commit} is not in this clone: not tried");
             continue;
         }
-        let diff = output(Command::new("git").args(["diff", commit, "--", &sources]), root)?;
+        let diff = output(Command::new("git"), &["diff", commit, "--", &sources], root)?;
         if diff.is_empty() {
             println!("== {package}: nothing has changed since {commit}");
             continue;
@@ -168,11 +173,6 @@ pub(crate) fn changed(root: &Path) -> Result<(), Box<dyn Error>> {
         run.until(Some(end))?.report(package, &record)?;
     }
     Ok(())
-}
-
-/// Whether the mutants of a package are counted.
-pub(crate) fn is_known(package: &OsStr) -> bool {
-    PACKAGES.iter().any(|known| *known == package)
 }
 
 /// A run of cargo-mutants over a copy.
@@ -210,13 +210,12 @@ impl Run {
         let package = package.to_owned();
         let mut run =
             Self { copy, parts, package, diff, mutants: 0, outcomes: Outcomes::default() };
-        run.mutants = output(run.mutants_command().arg("--list"), &run.copy)?.lines().count();
+        run.mutants = output(run.mutants_command(), &["--list"], &run.copy)?.lines().count();
         Ok(run)
     }
 
     fn mutants_command(&self) -> Command {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.args(["mutants", "--package", &self.package, "--no-shuffle"]);
+        let mut command = cargo(&["mutants", "--package", &self.package, "--no-shuffle"]).0;
         if let Some(diff) = &self.diff {
             command.arg("--in-diff").arg(diff);
         }
@@ -273,8 +272,8 @@ fn without_place(mutant: &str) -> String {
     format!("{file}: {what}")
 }
 
-fn output(command: &mut Command, folder: &Path) -> Result<String, Box<dyn Error>> {
-    let output = command.current_dir(folder).output()?;
+fn output(mut command: Command, args: &[&str], folder: &Path) -> Result<String, Box<dyn Error>> {
+    let output = command.args(args).current_dir(folder).output()?;
     if !output.status.success() {
         let told = String::from_utf8_lossy(&output.stderr);
         let program = command.get_program().display();
